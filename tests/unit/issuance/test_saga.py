@@ -1,0 +1,146 @@
+"""The saga: what an order is asked to do next for what was learned of it."""
+
+from datetime import datetime, timedelta
+
+import pytest
+
+from domain.issuance.saga import (
+    BACK_OFF_SECONDS,
+    IssuerUnavailable,
+    Minted,
+    Refused,
+    SagaMessage,
+    Seen,
+    due_at,
+    react,
+    retry_at,
+)
+from domain.order.commands import DeferIssuance, FailIssuance, RecordIssuance, ResumeIssuance, StartIssuance
+from domain.order.events import AttemptLease, IssuanceDeferred, IssuanceResumed
+from domain.order.state import Processing, Scheduled, Submitted
+from tests.unit.order.examples import (
+    HISTORIES,
+    JOB,
+    LATER_LEASE,
+    LEASE,
+    NOW,
+    OTHER_JOB,
+    TO_PROCESSING,
+    issuance,
+    order,
+)
+
+MIDDLE = 0.5
+"""The jitter that changes nothing."""
+
+
+def seen(now: datetime = NOW) -> Seen:
+    return Seen(now=now, owner="issuer-2", job_id=OTHER_JOB, lease_seconds=30)
+
+
+def lease(now: datetime = NOW) -> AttemptLease:
+    return AttemptLease(owner="issuer-2", until=now + timedelta(seconds=30))
+
+
+DEFERRED = IssuanceDeferred(job_id=JOB, attempt=1, retry_at=NOW + timedelta(seconds=1))
+
+
+@pytest.mark.parametrize("status", ["Submitted", "Scheduled"])
+def test_a_waiting_order_is_started_under_a_new_job(status: str) -> None:
+    assert react(order.after(HISTORIES[status]), seen()) == [StartIssuance(OTHER_JOB, lease())]
+
+
+def test_an_order_that_another_has_leased_is_left_alone() -> None:
+    early = LEASE.until - timedelta(microseconds=1)
+    assert react(order.after(TO_PROCESSING), seen(early)) == []
+
+
+def test_a_job_whose_lease_ran_out_is_taken_up() -> None:
+    assert react(order.after(TO_PROCESSING), seen(LEASE.until)) == [ResumeIssuance(lease(LEASE.until), LEASE.until)]
+
+
+def test_a_deferred_job_is_taken_up_when_it_is_due_and_not_before() -> None:
+    state = order.after([*TO_PROCESSING, DEFERRED])
+    due = DEFERRED.retry_at
+    assert react(state, seen(due - timedelta(microseconds=1))) == []
+    assert react(state, seen(due)) == [ResumeIssuance(lease(due), due)]
+
+
+def test_what_was_minted_is_recorded() -> None:
+    assert react(order.after(TO_PROCESSING), Minted(issuance())) == [RecordIssuance(issuance())]
+
+
+def test_a_refusal_fails_the_order_for_good() -> None:
+    assert react(order.after(TO_PROCESSING), Refused(JOB, "sold_out", "Sold out.")) == [
+        FailIssuance(JOB, "sold_out", "Sold out.")
+    ]
+
+
+MESSAGES: list[SagaMessage] = [
+    Minted(issuance()),
+    Refused(JOB, "sold_out", "Sold out."),
+    IssuerUnavailable(JOB, NOW, MIDDLE),
+]
+
+
+@pytest.mark.parametrize("status", [status for status in HISTORIES if status != "Processing"])
+@pytest.mark.parametrize("message", MESSAGES, ids=["minted", "refused", "unavailable"])
+def test_an_outcome_for_an_order_that_is_further_on_asks_for_nothing(status: str, message: SagaMessage) -> None:
+    assert react(order.after(HISTORIES[status]), message) == []
+
+
+@pytest.mark.parametrize("status", ["Absent", "Draft", "Issued", "Error", "Cancelled", "Removed"])
+def test_an_order_that_is_not_in_flight_is_not_picked_up(status: str) -> None:
+    assert react(order.after(HISTORIES[status]), seen()) == []
+
+
+def test_the_outcome_of_another_job_asks_for_nothing() -> None:
+    state = order.after(TO_PROCESSING)
+    assert react(state, Minted(issuance(OTHER_JOB))) == []
+    assert react(state, Refused(OTHER_JOB, "sold_out", "Sold out.")) == []
+    assert react(state, IssuerUnavailable(OTHER_JOB, NOW, MIDDLE)) == []
+
+
+def test_an_issuer_that_stays_away_is_tried_for_a_quarter_of_an_hour_and_then_the_order_fails() -> None:
+    state = order.after(TO_PROCESSING)
+    now, waits = NOW, []
+    while True:
+        [command] = react(state, IssuerUnavailable(JOB, now, MIDDLE))
+        if isinstance(command, FailIssuance):
+            break
+        assert isinstance(command, DeferIssuance)
+        waits.append((command.retry_at - now).total_seconds())
+        now = command.retry_at
+        state = order.after(order.decide(state, command), state)
+        assert react(state, IssuerUnavailable(JOB, now, MIDDLE)) == []  # already deferred: said twice, counted once
+        state = order.after([IssuanceResumed(JOB, LATER_LEASE)], state)
+    assert waits == [1, 5, 15, 60, 120, 300, 400]
+    assert now - NOW == timedelta(minutes=15, seconds=1)
+    assert command.reason == "issuer_unavailable"
+    assert command.status_message == (
+        "The venue's ticketing system could not be reached: 8 attempts in about 15 minutes. "
+        "No tickets were issued. Replace the order to have it issued again, or cancel it."
+    )
+
+
+@pytest.mark.parametrize("attempt", range(1, len(BACK_OFF_SECONDS) + 1))
+def test_jitter_spreads_a_wait_by_a_fifth_either_way(attempt: int) -> None:
+    wait = BACK_OFF_SECONDS[attempt - 1]
+    assert retry_at(attempt, NOW, 0.0) == NOW + timedelta(seconds=wait * 0.8)
+    assert retry_at(attempt, NOW, 1.0) == NOW + timedelta(seconds=wait * 1.2)
+
+
+def test_there_is_no_retry_after_the_last() -> None:
+    assert retry_at(len(BACK_OFF_SECONDS) + 1, NOW, MIDDLE) is None
+
+
+def test_when_the_sweeper_may_take_an_order() -> None:
+    waiting = [order.after(HISTORIES[status]) for status in ("Submitted", "Scheduled")]
+    for state in waiting:
+        assert isinstance(state, Submitted | Scheduled)
+        assert due_at(state) is None
+    leased, deferred = order.after(TO_PROCESSING), order.after([*TO_PROCESSING, DEFERRED])
+    assert isinstance(leased, Processing)
+    assert isinstance(deferred, Processing)
+    assert due_at(leased) == LEASE.until
+    assert due_at(deferred) == DEFERRED.retry_at
