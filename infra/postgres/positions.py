@@ -1,0 +1,30 @@
+"""A consumer's place in the log (table `consumer_positions`)."""
+
+from __future__ import annotations
+
+from infra.postgres.connections import Connection
+from infra.postgres.errors import PositionMoved
+
+
+async def load_position(connection: Connection, name: str) -> int:
+    """The position up to which consumer `name` has done its work; a new consumer's row is made at 0."""
+    await connection.execute(
+        "INSERT INTO consumer_positions (name, position) VALUES (%s, 0) ON CONFLICT DO NOTHING", (name,)
+    )
+    cursor = await connection.execute("SELECT position FROM consumer_positions WHERE name = %s", (name,))
+    row = await cursor.fetchone()
+    if row is None:
+        raise PositionMoved(f"the position of {name} was removed meanwhile")
+    return int(row[0])
+
+
+async def advance(connection: Connection, name: str, old: int, new: int) -> None:
+    """Move the position of `name` from `old` to `new`, in the transaction of the effects of the events between.
+
+    Raises PositionMoved when it is not at `old`: another runner did the same work, so the transaction must roll back.
+    """
+    cursor = await connection.execute(
+        "UPDATE consumer_positions SET position = %s WHERE name = %s AND position = %s", (new, name, old)
+    )
+    if cursor.rowcount != 1:
+        raise PositionMoved(f"the position of {name} is no longer {old}")
