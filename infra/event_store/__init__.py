@@ -1,0 +1,1 @@
+"""The event store: one PostgreSQL log in the schema of the eventsourcing library, written in group commits."""

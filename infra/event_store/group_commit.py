@@ -1,0 +1,259 @@
+"""The one writer of a process: waiting commands are saved together, a batch a call, without a timer.
+
+The commit before is the window in which the next batch gathers. A batch whose connection broke is sent again
+unchanged on a new one, never decided again: what it finds there under its own command ids was saved the first time.
+
+If the process dies: before the call, nothing is stored; in or after it, PostgreSQL has stored the whole batch or none
+of it, and nobody was answered.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import psycopg
+import structlog
+
+from infra.event_store.append import Append, Appended, Conflict, EncodedBatch, Outcome, encode, send
+from infra.postgres.deadline import within
+from infra.postgres.errors import DatabaseUnavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterator
+    from uuid import UUID
+
+    from psycopg import AsyncConnection
+
+log = structlog.get_logger()
+
+MAX_COMMANDS = 256
+MAX_BYTES = 4 * 1024 * 1024
+COMMAND_DEADLINE_SECONDS = 5.0
+CALL_DEADLINE_SECONDS = 4.5
+RECONNECT_SECONDS = 0.1
+OVERDUE_CHECK_SECONDS = 0.1
+
+
+class StoreUnavailable(Exception):
+    """The store cannot be reached, or too much waits for it. Nothing was saved."""
+
+
+class OutcomeUnknown(Exception):
+    """The connection broke while committing and did not come back in time: it may have been saved."""
+
+
+class RefusedByStore(Exception):
+    """PostgreSQL refuses this command's data; nothing was saved."""
+
+
+@dataclass(slots=True, eq=False)
+class _Waiting:
+    command: Append
+    future: asyncio.Future[Outcome]
+    deadline: float
+    sent: bool = False
+
+    def places(self) -> Iterator[tuple[UUID, int] | bytes]:
+        """What only one command can take: places in streams, and an Idempotency-Key."""
+        for event in self.command.events:
+            yield event.stream, event.version
+        if self.command.record is not None:
+            yield self.command.record.scope_hash
+
+    def claims(self) -> Iterator[UUID | bytes]:
+        """What must not occur twice in a batch: a stream, an Idempotency-Key."""
+        for event in self.command.events:
+            yield event.stream
+        if self.command.record is not None:
+            yield self.command.record.scope_hash
+
+    def fail_overdue(self) -> None:
+        if not self.future.done():
+            self.future.set_exception(OutcomeUnknown() if self.sent else StoreUnavailable())
+
+
+def _mark_sent(batch: list[_Waiting], sent: bool) -> None:
+    for waiting in batch:
+        waiting.sent = sent
+
+
+class GroupCommit:
+    """Saves commands in batches over one connection of its own.
+
+    `connect` opens a connection for writing. `max_waiting` bounds the queue: past it a command is refused at once.
+    """
+
+    def __init__(self, connect: Callable[[], Awaitable[AsyncConnection]], *, max_waiting: int = 20_000) -> None:
+        self._connect = connect
+        self._max_waiting = max_waiting
+        self._waiting: deque[_Waiting] = deque()
+        self._in_call: list[_Waiting] = []
+        self._wake = asyncio.Event()
+        self._connection: AsyncConnection | None = None
+        self._tasks: list[asyncio.Task[None]] = []
+        self._stopping = False
+
+    async def start(self) -> None:
+        loop = asyncio.get_running_loop()
+        self._tasks = [loop.create_task(self._run()), loop.create_task(self._fail_overdue())]
+
+    async def stop(self) -> None:
+        """Save what waits, then leave. What cannot be saved by its deadline fails as such."""
+        self._stopping = True
+        self._wake.set()
+        if self._tasks:
+            writer, overdue = self._tasks
+            await writer
+            overdue.cancel()
+            with suppress(asyncio.CancelledError):
+                await overdue
+        if self._connection is not None:
+            await self._connection.close()
+            self._connection = None
+
+    @property
+    def waiting(self) -> int:
+        return len(self._waiting) + len(self._in_call)
+
+    def append(self, command: Append) -> asyncio.Future[Outcome]:
+        """Resolves to Appended once the command is durable, or to the Conflict that kept it out.
+
+        Fails with StoreUnavailable, OutcomeUnknown or RefusedByStore. Dropping the future changes nothing: what was
+        handed over is saved.
+        """
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[Outcome] = loop.create_future()
+        if self._stopping or len(self._waiting) >= self._max_waiting:
+            future.set_exception(StoreUnavailable())
+            return future
+        self._waiting.append(_Waiting(command, future, loop.time() + COMMAND_DEADLINE_SECONDS))
+        self._wake.set()
+        return future
+
+    async def _run(self) -> None:
+        while True:
+            if not self._waiting:
+                if self._stopping:
+                    return
+                self._wake.clear()
+                await self._wake.wait()
+                continue
+            batch = self._take_batch()
+            if batch:
+                self._in_call = batch
+                await self._save(batch)
+                self._in_call = []
+
+    def _take_batch(self) -> list[_Waiting]:
+        """The next commands in their order, nothing unique twice among them; the later one stays waiting."""
+        batch: list[_Waiting] = []
+        held: list[_Waiting] = []
+        claimed: set[UUID | bytes] = set()
+        size = 0
+        while self._waiting and len(batch) < MAX_COMMANDS:
+            waiting = self._waiting.popleft()
+            if waiting.future.done():  # overdue, and answered so
+                continue
+            if batch and size + waiting.command.size > MAX_BYTES:
+                held.append(waiting)
+                break
+            claims = set(waiting.claims())
+            if claimed.isdisjoint(claims):
+                batch.append(waiting)
+                size += waiting.command.size
+            else:
+                held.append(waiting)
+            claimed |= claims
+        self._waiting.extendleft(reversed(held))
+        return batch
+
+    async def _save(self, batch: list[_Waiting]) -> None:
+        encoded = encode([waiting.command for waiting in batch])
+        try:
+            outcomes = await self._send_until_known(encoded, batch)
+        except psycopg.DatabaseError as error:
+            await self._isolate(batch, error)
+            return
+        if outcomes is None:
+            for waiting in batch:
+                waiting.fail_overdue()
+            return
+        taken: set[tuple[UUID, int] | bytes] = set()
+        for waiting, outcome in zip(batch, outcomes, strict=True):
+            if isinstance(outcome, Appended):
+                taken.update(waiting.places())
+            if not waiting.future.done():
+                waiting.future.set_result(outcome)
+        self._refuse_taken(taken)
+
+    def _refuse_taken(self, taken: set[tuple[UUID, int] | bytes]) -> None:
+        """What waited for a place that has just been taken need not ask the database."""
+        for waiting in self._waiting:
+            record = waiting.command.record
+            if record is not None and record.scope_hash in taken:
+                conflict = Conflict("record")
+            elif any((event.stream, event.version) in taken for event in waiting.command.events):
+                conflict = Conflict("version")
+            else:
+                continue
+            if not waiting.future.done():
+                waiting.future.set_result(conflict)
+
+    async def _isolate(self, batch: list[_Waiting], error: psycopg.DatabaseError) -> None:
+        """Data that PostgreSQL refuses fails its own command, not the batch: each half by itself."""
+        if len(batch) == 1:
+            log.error("append_refused", error=type(error).__name__, sqlstate=error.sqlstate)
+            if not batch[0].future.done():
+                batch[0].future.set_exception(RefusedByStore(error.sqlstate or type(error).__name__))
+            return
+        middle = len(batch) // 2
+        for half in (batch[:middle], batch[middle:]):
+            await self._save(half)
+
+    async def _send_until_known(self, encoded: EncodedBatch, batch: list[_Waiting]) -> list[Outcome] | None:
+        """Send the same batch until an answer comes; None once nobody waits for it any more."""
+        in_doubt = False
+        while any(not waiting.future.done() for waiting in batch):
+            try:
+                connection = await self._connected()
+                _mark_sent(batch, True)
+                return await within(CALL_DEADLINE_SECONDS, connection, send(connection, encoded))
+            except (psycopg.OperationalError, psycopg.InterfaceError, DatabaseUnavailable, OSError) as error:
+                log.warning("append_call_broken", error=type(error).__name__, commands=len(batch))
+                if self._connection is not None and not self._connection.closed and isinstance(error, psycopg.Error):
+                    # The server answered that it saved nothing (no room, a lock's time-out): no call is in doubt
+                    # but one whose connection had broken before.
+                    _mark_sent(batch, in_doubt)
+                else:
+                    in_doubt = in_doubt or batch[0].sent
+                    await self._drop_connection()
+                await asyncio.sleep(RECONNECT_SECONDS)
+        return None
+
+    async def _connected(self) -> AsyncConnection:
+        if self._connection is None:
+            self._connection = await self._connect()
+        return self._connection
+
+    async def _drop_connection(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with suppress(psycopg.Error):
+                await connection.close()
+
+    async def _fail_overdue(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            await asyncio.sleep(OVERDUE_CHECK_SECONDS)
+            now = loop.time()
+            for queue in (self._in_call, self._waiting):
+                for waiting in queue:
+                    if waiting.deadline > now:
+                        break  # oldest first
+                    waiting.fail_overdue()
+            while self._waiting and self._waiting[0].future.done():
+                self._waiting.popleft()
