@@ -1,0 +1,69 @@
+"""Logs: structlog, one line an event, JSON or for a terminal; never with what must not be read."""
+
+from __future__ import annotations
+
+import logging
+import re
+import sys
+from typing import TYPE_CHECKING, Any, Literal, TextIO
+
+import msgspec
+import structlog
+
+if TYPE_CHECKING:
+    from structlog.typing import EventDict, Processor, WrappedLogger
+
+LogFormat = Literal["json", "console"]
+
+_HIDDEN = frozenset(
+    {"key", "api_key", "authorization", "secret", "password", "token", "name", "names", "email", "body", "dsn"}
+)
+_SECRETS_IN_TEXT = re.compile(r"(ota_[pago]_|whsec_)[A-Za-z0-9+/=_-]+|(?<=://)[^/@\s]+@")
+
+
+def configure(level: str, form: LogFormat, stream: TextIO | None = None) -> None:
+    """Set logging up for this process. `level`: debug, info, warning, error."""
+    out = stream or sys.stderr
+    threshold = logging.getLevelNamesMapping()[level.upper()]
+    shared: list[Processor] = [
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        hide_secrets,
+    ]
+    if form == "json":
+        shared.append(structlog.processors.format_exc_info)
+        shared.append(structlog.processors.JSONRenderer(serializer=_json))
+    else:
+        shared.append(structlog.dev.ConsoleRenderer(colors=out.isatty()))
+    structlog.configure(
+        processors=shared,
+        wrapper_class=structlog.make_filtering_bound_logger(threshold),
+        logger_factory=structlog.WriteLoggerFactory(file=out),
+        cache_logger_on_first_use=True,
+    )
+    # Libraries that use the standard library's logging: their warnings, through the same rendering.
+    handler = logging.StreamHandler(out)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared[:-1], processors=[_stripped, shared[-1]])
+    )
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(max(threshold, logging.WARNING))
+
+
+def hide_secrets(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
+    """The last guard, not the first: nobody logs these. Keys, secrets and passwords in texts are cut out as well."""
+    for name, value in event.items():
+        if name in _HIDDEN:
+            event[name] = "hidden"
+        elif isinstance(value, str) and ("_" in value or "@" in value):
+            event[name] = _SECRETS_IN_TEXT.sub("hidden", value)
+    return event
+
+
+def _stripped(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
+    return structlog.stdlib.ProcessorFormatter.remove_processors_meta(_, __, event)
+
+
+def _json(event: EventDict, **_: Any) -> str:  # noqa: ANN401 - structlog passes json.dumps's options
+    return msgspec.json.encode(event, enc_hook=str).decode()
