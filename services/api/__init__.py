@@ -1,0 +1,1 @@
+"""The role `api`: the HTTP contract."""

@@ -1,0 +1,178 @@
+"""The HTTP application made from the operations: routes, both places of each, and what every request goes through."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import time
+from collections import defaultdict
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+import structlog
+from aiohttp import web
+
+from domain.reading import MalformedJson
+from infra.event_store.group_commit import OutcomeUnknown, RefusedByStore, StoreUnavailable
+from infra.postgres.errors import DatabaseUnavailable
+from services.api.call import Call
+from services.api.problems import Problem, not_found
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterable
+
+    from services.api.operation import Operation
+    from services.api.services import Services
+
+log = structlog.get_logger()
+
+MAX_BODY_BYTES = 1024 * 1024
+BODY_SECONDS = 30.0
+JSON = "application/json"
+CORRELATION_HEADER = "X-Correlation-Id"
+_CORRELATION_ID = re.compile(r"[A-Za-z0-9._-]{1,100}\Z")
+
+_UNAVAILABLE = "The store cannot be reached: nothing was accepted. Try again."
+_OUTCOME_UNKNOWN = (
+    "The connection broke while committing: it may have been accepted. Retry with the same Idempotency-Key, "
+    "or take 409 duplicate_order as found."
+)
+
+
+def application(operations: Iterable[Operation], services: Services, public_path: str) -> web.Application:
+    """Serves the operations at their paths and, where `public_path` is not empty, under it too."""
+    app = web.Application(client_max_size=MAX_BODY_BYTES)
+    methods: dict[str, set[str]] = defaultdict(set)
+    for operation in operations:
+        methods[operation.path].add(operation.method)
+        handle = _handler(operation, services)
+        for path in _places(operation.path, public_path):
+            app.router.add_route(operation.method, path, handle)
+            if operation.method == "GET":
+                app.router.add_route("HEAD", path, handle)
+    for path, allowed in methods.items():
+        refuse = _method_not_allowed(allowed | ({"HEAD"} if "GET" in allowed else set()))
+        for place in _places(path, public_path):
+            app.router.add_route("*", place, refuse)
+    app.router.add_route("*", "/{unknown:.*}", _no_such_path)
+    return app
+
+
+def _places(path: str, public_path: str) -> list[str]:
+    return [path, public_path + path] if public_path else [path]
+
+
+def _handler(operation: Operation, services: Services) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+    async def handle(request: web.Request) -> web.StreamResponse:
+        started = time.perf_counter()
+        correlation_id = _correlation_id(request)
+        key_id: str | None = None
+        try:
+            caller = None
+            if operation.scopes is not None:
+                caller = await services.authentication.caller(request.headers, operation)
+                key_id = caller.key_id
+                if operation.changes:
+                    await services.authentication.ensure_active(caller)
+            _ensure_acceptable(request)
+            body = await _body(request) if operation.body is not None else b""
+            response = await operation.handler(
+                Call(request, operation, services, correlation_id, services.now(), caller, body)
+            )
+        except Exception as error:
+            response = problem_of(error, correlation_id).response()
+        response.headers[CORRELATION_HEADER] = correlation_id
+        log.info(
+            "request",
+            operation=operation.name,
+            status=response.status,
+            ms=round((time.perf_counter() - started) * 1000, 2),
+            correlation_id=correlation_id,
+            key_id=key_id,
+        )
+        return response
+
+    return handle
+
+
+def problem_of(error: Exception, correlation_id: str) -> Problem:
+    """The answer to an error. What is not foreseen is logged whole and answered without inner detail."""
+    match error:
+        case Problem():
+            return error
+        case MalformedJson():
+            return Problem("malformed_json", "The body is not JSON.")
+        case StoreUnavailable() | DatabaseUnavailable():
+            return Problem("unavailable", _UNAVAILABLE)
+        case OutcomeUnknown():
+            return Problem("outcome_unknown", _OUTCOME_UNKNOWN)
+        case web.HTTPRequestEntityTooLarge():
+            return _too_large()
+        case RefusedByStore():
+            log.error("request_refused_by_store", sqlstate=str(error), correlation_id=correlation_id)
+        case _:
+            log.error("request_failed", exc_info=error, correlation_id=correlation_id)
+    detail = "Something went wrong on our side; nothing is known to have changed. Give us the correlationId."
+    return Problem("internal_error", detail, members={"correlationId": correlation_id})
+
+
+async def _body(request: web.Request) -> bytes:
+    """The body whole. Raises Problem 413, 415, 408."""
+    if not request.body_exists:
+        return b""
+    if request.content_length is not None and request.content_length > MAX_BODY_BYTES:
+        raise _too_large()
+    if request.content_type != JSON or "Content-Type" not in request.headers:
+        raise Problem(
+            "unsupported_media_type",
+            f"Send the body as {JSON}.",
+            members={"accepted": [JSON]},
+            headers={"Accept": JSON},
+        )
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            return await request.read()
+    except TimeoutError:
+        problem = Problem("request_timeout", "The request did not arrive whole within 30 s.")
+        problem.headers["Connection"] = "close"
+        raise problem from None
+
+
+def _too_large() -> Problem:
+    # The rest of the body is not read: the connection cannot be used again.
+    return Problem("payload_too_large", "A body has at most 1 MiB.", headers={"Connection": "close"})
+
+
+def _ensure_acceptable(request: web.Request) -> None:
+    accept = request.headers.get("Accept")
+    if accept is None or "*/*" in accept or "application/" in accept or not accept.strip():
+        return
+    raise Problem("not_acceptable", f"Answers are {JSON}.", members={"available": [JSON]}, headers={"Accept": JSON})
+
+
+def _correlation_id(request: web.Request) -> str:
+    given = request.headers.get(CORRELATION_HEADER)
+    if given is not None and _CORRELATION_ID.match(given):
+        return given
+    return uuid4().hex
+
+
+async def _no_such_path(request: web.Request) -> web.StreamResponse:
+    return _refusal(request, not_found("path"))
+
+
+def _method_not_allowed(allowed: set[str]) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+    allow = ", ".join(sorted(allowed))
+
+    async def refuse(request: web.Request) -> web.StreamResponse:
+        detail = f"This path knows {allow}."
+        return _refusal(request, Problem("method_not_allowed", detail, headers={"Allow": allow}))
+
+    return refuse
+
+
+def _refusal(request: web.Request, problem: Problem) -> web.StreamResponse:
+    response = problem.response()
+    response.headers[CORRELATION_HEADER] = correlation_id = _correlation_id(request)
+    log.info("request", operation=None, status=response.status, correlation_id=correlation_id)
+    return response

@@ -1,0 +1,40 @@
+"""One declaration an operation: router, authorisation, decoding and documents are made from it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, TypeAlias
+
+if TYPE_CHECKING:
+    from aiohttp import web
+
+    from domain.api_key import Scope
+    from services.api.call import Call
+
+Handler: TypeAlias = "Callable[[Call], Awaitable[web.StreamResponse]]"
+
+ANYONE: frozenset[Scope] | None = None
+OPERATOR: frozenset[Scope] = frozenset({"operator"})
+PARTNER: frozenset[Scope] = frozenset({"partner", "operator"})
+READER: frozenset[Scope] = frozenset({"partner", "operator", "auditor"})
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """`scopes` None: no key needed. `body`: the type that its body is decoded to, None where it takes none.
+
+    `changes`: a disabled partner's key may not call it. `answers`: status → type of the body (None: no body).
+    `problems`: the codes it may answer with beyond those that every operation shares.
+    """
+
+    name: str
+    method: str
+    path: str
+    summary: str
+    scopes: frozenset[Scope] | None
+    handler: Handler
+    body: type | None = None
+    changes: bool = False
+    answers: dict[int, type | None] = field(default_factory=dict)
+    problems: tuple[str, ...] = ()

@@ -1,0 +1,87 @@
+"""What the order operations share: who sees which order, refusals as problems, answers with their headers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from aiohttp import web
+from uuid_utils.compat import uuid7
+
+from domain.order.refusals import (
+    DuplicateOrder,
+    IdentityImmutable,
+    OrderGone,
+    OrderInFlight,
+    OrderRefusal,
+    StatusForbids,
+)
+from domain.order.state import Absent, ExistingOrder, Order, Processing, Removed, Scheduled, Submitted
+from services.api.conditions import etag
+from services.api.order_answer import encode_answer, order_answer
+from services.api.problems import Problem, not_found
+from services.ordering.context import CommandContext
+from services.ordering.orders import SavedOrder
+
+if TYPE_CHECKING:
+    from services.api.call import Call
+    from services.api.idempotency import FirstAnswer
+
+JSON = "application/json"
+REPLAYED = "Idempotent-Replayed"
+POLL_AFTER_SECONDS = "1"
+
+
+def visible(call: Call, state: Order) -> ExistingOrder:
+    """The order, if it exists for the caller. Raises Problem 404, the same for every reason."""
+    if isinstance(state, Absent | Removed) or not call.sees(state.order.partner_id):
+        raise not_found()
+    return state
+
+
+def command_context(call: Call) -> CommandContext:
+    return CommandContext(
+        command_id=uuid7(),
+        now=call.now,
+        actor=call.caller.actor,
+        correlation_id=call.correlation_id,
+        traceparent=call.request.headers.get("traceparent"),
+        venue_id=call.services.directory.venue_id,
+    )
+
+
+def problem_of_refusal(refusal: OrderRefusal) -> Problem:
+    """A refusal of the domain as the contract's problem."""
+    match refusal:
+        case OrderGone():
+            return not_found()
+        case OrderInFlight() | StatusForbids():
+            return Problem(refusal.code, str(refusal), members={"currentStatus": refusal.current_status})
+        case DuplicateOrder():
+            members = {"existingOrderId": refusal.existing_order_id}
+            return Problem(refusal.code, str(refusal), members=members)
+        case IdentityImmutable():
+            return Problem(refusal.code, str(refusal), members={"field": refusal.field})
+        case _:
+            return Problem(refusal.code, str(refusal))
+
+
+def answered(call: Call, saved: SavedOrder, status: int, *, replayed: bool = False) -> web.Response:
+    """The order as an answer, with its ETag, and the Location of a new one."""
+    state = saved.state
+    assert not isinstance(state, Absent)  # noqa: S101 - every caller has made or found it
+    headers = {"ETag": etag(saved.version)}
+    if status == 201:
+        headers["Location"] = f"{call.services.public_url}/channelManager/{saved.order_id}"
+    if replayed:
+        headers[REPLAYED] = "true"
+    elif call.operation.method == "GET" and isinstance(state, Submitted | Scheduled | Processing):
+        headers["Retry-After"] = POLL_AFTER_SECONDS
+    body = encode_answer(order_answer(saved, state))
+    return web.Response(status=status, body=body, content_type=JSON, headers=headers)
+
+
+async def replay(call: Call, first: FirstAnswer) -> web.Response:
+    """The first answer again: the order as the command left it."""
+    loaded = await call.services.orders.load_as_of(first.order_id, first.version)
+    saved = SavedOrder(loaded.order_id, loaded.state, loaded.version, call.services.orders.cipher(loaded))
+    return answered(call, saved, first.status, replayed=True)

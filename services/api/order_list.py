@@ -1,0 +1,118 @@
+"""listOrdersByPartner: a partner's orders, newest first, or by change for who replicates them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from aiohttp import web
+
+from domain.order.state import STATUSES
+from projections.order_list import ListedOrder, OrderFilters
+from projections.page_key import PageKeyInvalid
+from services.api.call import forbidden, parse_uuid
+from services.api.history import query_moment
+from services.api.json_answer import json_answer
+from services.api.operation import READER, Operation
+from services.api.order_answer import SummaryAnswer, summary_answer
+from services.api.pages import PAGE_KEY, Page, page, page_size
+from services.api.problems import not_found
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from services.api.call import Call
+
+_TRUE = frozenset({"true", "1"})
+_FALSE = frozenset({"false", "0", ""})
+
+
+async def list_orders(call: Call) -> web.Response:
+    partner_id = await _partner(call)
+    filters = OrderFilters(
+        partner_id=partner_id,
+        statuses=_statuses(call),
+        sell_to_order_reference=call.query("sellToOrderReference"),
+        buy_from_order_reference=call.query("buyFromOrderReference"),
+        received_from=_moment(call, "receivedAtFrom"),
+        received_to=_moment(call, "receivedAtTo"),
+    )
+    size = page_size(call)
+    key = call.query(PAGE_KEY) or ""
+    last_row_version = _last_row_version(call)
+    is_sync = _sync(call) or last_row_version is not None
+    orders = call.services.order_list
+    try:
+        if is_sync:
+            found = await orders.changed(filters, size, key, last_row_version or 0)
+        else:
+            found = await orders.newest(filters, size, key)
+    except PageKeyInvalid:
+        call.query_fault(PAGE_KEY, "bad_format", "pageKey is a nextPageKey that this list has given.")
+    rows = [_row(call, order, is_sync=is_sync) for order in found.orders]
+    return json_answer(page(call, rows, found.next_page_key))
+
+
+async def _partner(call: Call) -> UUID:
+    """The partner of the path. Raises Problem: 403 for a partner that names another, 404 for an unknown one."""
+    partner_id = parse_uuid(call.request.match_info["partnerId"])
+    own = call.caller.partner_id
+    if own is not None:
+        if partner_id != own:
+            raise forbidden("This key lists the orders of its own partner only.")
+        return own
+    directory = call.services.directory
+    if partner_id is not None and partner_id not in directory.partners:
+        await directory.refresh()
+    if partner_id is None or partner_id not in directory.partners:
+        raise not_found("partner")
+    return partner_id
+
+
+def _row(call: Call, order: ListedOrder, *, is_sync: bool) -> SummaryAnswer:
+    cipher = call.services.keys.cipher(order.key) if order.key is not None else None
+    return summary_answer(order.order_id, order.state, cipher, order.row_version if is_sync else None)
+
+
+def _statuses(call: Call) -> frozenset[str]:
+    text = call.query("status")
+    if text is None:
+        return frozenset()
+    statuses = frozenset(text.split(","))
+    if not statuses <= set(STATUSES):
+        call.query_fault("status", "unknown_value", f"status is any of {', '.join(STATUSES)}, comma-separated.")
+    return statuses
+
+
+def _moment(call: Call, name: str) -> datetime | None:
+    text = call.query(name)
+    return None if text is None else query_moment(call, name, text)
+
+
+def _sync(call: Call) -> bool:
+    text = (call.query("sync") or "").lower()
+    if text not in _TRUE | _FALSE:
+        call.query_fault("sync", "bad_format", "sync is true or false.")
+    return text in _TRUE
+
+
+def _last_row_version(call: Call) -> int | None:
+    text = call.query("lastRowVersion")
+    if text is None:
+        return None
+    if not (text.isascii() and text.isdecimal() and len(text) <= 30):
+        call.query_fault("lastRowVersion", "bad_format", "lastRowVersion is a rowVersion that a list has given.")
+    return int(text)
+
+
+OPERATIONS = (
+    Operation(
+        name="listOrdersByPartner",
+        method="GET",
+        path="/channelManager/orders/{partnerId}",
+        summary="A partner's orders, newest first; with sync by change, oldest change first.",
+        scopes=READER,
+        handler=list_orders,
+        answers={200: Page[SummaryAnswer]},
+    ),
+)

@@ -1,0 +1,52 @@
+"""What the operations work with: put together in `services/bootstrap.py`, handed to every call."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from domain.issuance.issuer import TicketIssuer
+    from infra.event_store.field_encryption import KeyRing
+    from infra.event_store.mapper import EventMapper
+    from infra.event_store.recorder import Recorder
+    from projections.directory import Directory
+    from infra.postgres.reads import Reads
+    from projections.order_list import OrderList
+    from projections.orders import OrderReader
+    from services.api.admission import Admission
+    from services.api.authentication import Authentication
+    from services.api.idempotency import Idempotency
+    from services.api.readiness import Readiness
+    from services.ordering.ordering import Ordering
+    from services.ordering.orders import Orders
+    from services.setup.streams import SetupStreams
+    from services.status import StatusReport
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """`public_url`: without a slash at its end. `max_wallets`: an order's most."""
+
+    now: Callable[[], datetime]
+    public_url: str
+    max_wallets: int
+    webhook_allows_http: bool
+    authentication: Authentication
+    idempotency: Idempotency
+    admission: Admission
+    readiness: Readiness
+    directory: Directory
+    reads: Reads
+    recorder: Recorder
+    mapper: EventMapper
+    keys: KeyRing
+    orders: Orders
+    order_reader: OrderReader
+    order_list: OrderList
+    ordering: Ordering
+    setup: SetupStreams
+    issuer: TicketIssuer
+    status: StatusReport

@@ -1,0 +1,52 @@
+"""The role: one issuer works on the log at a time, others stand by and take over within the lease."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+from infra.feeds.log_feed import LogFeed
+from infra.postgres.leases import Lease
+from services.bootstrap import now
+from services.issuer.batches import settle_batches
+from services.issuer.issuance import Issuance
+from services.issuer.sweeper import Sweeper
+from services.issuer.voids import Voids
+
+if TYPE_CHECKING:
+    from services.bootstrap import Platform
+
+LEASE = "issuer"
+LEASE_SECONDS = 5.0
+STOP_SECONDS = 5.0
+
+
+@asynccontextmanager
+async def issuer_role(platform: Platform) -> AsyncIterator[None]:
+    """Settles orders until left; outcomes under way are saved first."""
+    issuance = Issuance(
+        platform.orders, platform.group_commit, platform.issuer, platform.directory, owner=platform.owner, now=now
+    )
+    feed = LogFeed(platform.recorder, platform.pool, platform.listener)
+    sweeper = Sweeper(feed, issuance, platform.in_flight, now=now)
+    voids = Voids(platform.pool, platform.issuer)
+    lease = Lease(platform.pool, LEASE, platform.owner, LEASE_SECONDS)
+
+    async def work() -> None:
+        await feed.start()
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(settle_batches(feed, issuance, pickup_seconds=platform.settings.pickup_seconds))
+                group.create_task(sweeper.run())
+                group.create_task(voids.run())
+        finally:
+            await feed.stop()
+
+    issuing = platform.tasks.run("issuer", lambda: lease.hold(work))
+    try:
+        yield
+    finally:
+        await platform.tasks.end(issuing)
+        await issuance.finish(STOP_SECONDS)

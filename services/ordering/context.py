@@ -1,0 +1,31 @@
+"""What every event of one command says of its making."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from infra.event_store.mapper import Actor, Metadata
+
+
+@dataclass(frozen=True, slots=True)
+class CommandContext:
+    """`now` is the command's one moment. `causation_id`: the command whose events led to this one."""
+
+    command_id: UUID
+    now: datetime
+    actor: Actor
+    correlation_id: str
+    causation_id: UUID | None = None
+    traceparent: str | None = None
+    venue_id: UUID | None = None
+
+    def metadata(self) -> Metadata:
+        return Metadata(
+            command_id=self.command_id,
+            occurred_at=self.now,
+            actor=self.actor,
+            correlation_id=self.correlation_id,
+            causation_id=self.causation_id,
+            traceparent=self.traceparent,
+            venue_id=self.venue_id,
+        )

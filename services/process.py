@@ -1,0 +1,97 @@
+"""One process of the service: its roles started, its stop ordered."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import socket
+import sys
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+
+import structlog
+
+from infra.logs import configure
+from services.api.role import api_role, health_only
+from services.bootstrap import Platform, platform
+from services.first_catalog import publish_first_catalog
+from services.issuer.role import issuer_role
+from services.projector.role import projector_role
+from services.secrets import OPERATOR_KEY_FILE
+from services.settings import SettingError, Settings
+from services.webhooks.role import webhooks_role
+
+log = structlog.get_logger()
+
+STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
+
+async def serve(settings: Settings) -> None:
+    """Run the roles until SIGTERM or SIGINT, then finish what is held and return.
+
+    Raises SettingError, EmbeddedPostgresError, DatabaseUnavailable, UnsupportedServer, MigrationError.
+    """
+    configure(settings.log_level, settings.log_format)
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in STOP_SIGNALS:
+        loop.add_signal_handler(number, stop.set)
+    async with running(settings) as url:
+        where = f" at {url}" if url is not None else ""
+        print(f"channel-manager is ready{where} ({', '.join(sorted(settings.roles))})", file=sys.stderr, flush=True)
+        await stop.wait()
+        log.info("stopping")
+
+
+@asynccontextmanager
+async def running(settings: Settings) -> AsyncIterator[str | None]:
+    """The roles at work; yields the address that they are served at, None without a port."""
+    async with AsyncExitStack() as stack:
+        listening = stack.enter_context(_listen(settings)) if settings.port is not None else None
+        shared = await stack.enter_async_context(platform(settings))
+        _show_new_operator_key(shared)
+        await publish_first_catalog(shared)
+        url = None
+        # The other roles before the api: it stops first, and what it took is then still settled.
+        for role, start in (("projector", projector_role), ("issuer", issuer_role), ("webhooks", webhooks_role)):
+            if role in settings.roles:
+                await stack.enter_async_context(start(shared))
+        if listening is not None:
+            host, port = listening.getsockname()[:2]
+            url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+            served = api_role if "api" in settings.roles else health_only
+            await stack.enter_async_context(served(shared, listening, settings.public_url or url))
+        yield url
+
+
+def _listen(settings: Settings) -> socket.socket:
+    """The listening socket, before anything is started. Raises SettingError for a port in use."""
+    assert settings.port is not None  # noqa: S101 - the caller has looked
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            settings.host, settings.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        listening = socket.socket(family, kind, protocol)
+    except OSError as error:
+        raise SettingError(f"OTA_CM_HOST: {settings.host}: {error.strerror}") from error
+    try:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if settings.reuse_port:
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        listening.bind(address)
+        listening.setblocking(False)
+    except OSError as error:
+        listening.close()
+        raise SettingError(f"{settings.host}:{settings.port} cannot be listened on: {error.strerror}") from error
+    return listening
+
+
+def _show_new_operator_key(shared: Platform) -> None:
+    key = shared.secrets.new_operator_key
+    if key is None:
+        return
+    file = shared.settings.data_dir / OPERATOR_KEY_FILE
+    if sys.stderr.isatty():
+        print(f"A new operator key, shown this once (and kept in {file}): {key}", file=sys.stderr, flush=True)
+    else:
+        print(f"A new operator key is in {file}", file=sys.stderr, flush=True)

@@ -1,0 +1,1 @@
+"""The role that keeps the read models at the end of the log."""

@@ -1,0 +1,238 @@
+"""The settings: read from the environment and the flags, checked whole before anything starts."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+import socket
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Literal, TypeVar, cast
+from urllib.parse import urlsplit
+
+from services.webhooks.address_guard import Network, parse_networks
+from services.webhooks.retry import CONTRACT_WAITS, parse_waits
+
+Role = Literal["api", "relay", "projector", "issuer", "webhooks"]
+LogFormat = Literal["json", "console"]
+
+ROLES: Final[tuple[Role, ...]] = ("api", "relay", "projector", "issuer", "webhooks")
+LOG_LEVELS: Final = ("debug", "info", "warning", "error")
+MASTER_KEY_BYTES = 32
+
+T = TypeVar("T")
+
+
+class SettingError(Exception):
+    """A setting is wrong; the message names it, and says what it should be."""
+
+
+@dataclass(frozen=True, slots=True)
+class RateLimit:
+    """So many requests in so many seconds, for each key."""
+
+    requests: int
+    seconds: int
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """`public_url`: without a slash at its end; None: from host and port. Durations are in seconds unless named."""
+
+    data_dir: Path
+    database_url: str | None
+    roles: frozenset[Role]
+    host: str
+    port: int | None
+    reuse_port: bool
+    public_url: str | None
+    operator_key: str | None
+    catalog: Path | None
+    pickup_seconds: float
+    rate_limit: RateLimit | None
+    migrate: bool
+    max_backlog_seconds: float
+    max_wallets: int
+    metrics_port: int | None
+    webhook_keep_days: int
+    webhook_keep_dead_days: int
+    webhook_allow_http: bool
+    webhook_allowed_networks: tuple[Network, ...]
+    webhook_waits: tuple[float, ...]
+    master_key: bytes | None
+    instance: str
+    log_level: str
+    log_format: LogFormat
+
+    @property
+    def is_embedded(self) -> bool:
+        return self.database_url is None
+
+    @property
+    def public_path(self) -> str:
+        """The path of the public URL, "" where it has none."""
+        return urlsplit(self.public_url).path.rstrip("/") if self.public_url else ""
+
+
+def read_settings(
+    environment: Mapping[str, str], flags: Mapping[str, str] | None = None, *, terminal: bool = False
+) -> Settings:
+    """A flag wins over the environment. `terminal`: whether logs go to one. Raises SettingError."""
+    source = _Source({**environment, **(flags or {})})
+    if source.text("KAFKA_BOOTSTRAP_SERVERS") is not None:
+        raise SettingError("KAFKA_BOOTSTRAP_SERVERS: Kafka is not supported yet; leave it unset")
+    roles = source.parsed("OTA_CM_ROLES", _roles, "all")
+    database_url = source.parsed("DATABASE_URL", _database_url)
+    master_key = source.parsed("OTA_CM_MASTER_KEY", _master_key)
+    if database_url is not None and master_key is None:
+        raise SettingError("OTA_CM_MASTER_KEY: required with DATABASE_URL: 32 bytes, base64")
+    return Settings(
+        data_dir=Path(source.text("OTA_CM_DATA_DIR") or ".data").absolute(),
+        database_url=database_url,
+        roles=cast("frozenset[Role]", roles),
+        host=source.text("OTA_CM_HOST") or "127.0.0.1",
+        port=source.parsed("OTA_CM_PORT", _port, "8080" if roles is not None and "api" in roles else None),
+        reuse_port=source.parsed("OTA_CM_REUSE_PORT", _boolean, "false") is True,
+        public_url=source.parsed("OTA_CM_PUBLIC_URL", _url),
+        operator_key=source.parsed("OTA_CM_OPERATOR_KEY", _key),
+        catalog=source.parsed("OTA_CM_CATALOG", _file),
+        pickup_seconds=source.number("OTA_CM_PICKUP_SECONDS", "0"),
+        rate_limit=source.parsed("OTA_CM_RATE_LIMIT", _rate_limit, "6000/300"),
+        migrate=source.parsed("OTA_CM_MIGRATE", _boolean, "1") is True,
+        max_backlog_seconds=source.number("OTA_CM_MAX_BACKLOG_SECONDS", "120"),
+        max_wallets=source.count("OTA_CM_MAX_WALLETS", "2000"),
+        metrics_port=source.parsed("OTA_CM_METRICS_PORT", _port),
+        webhook_keep_days=source.count("OTA_CM_WEBHOOK_KEEP_DAYS", "30"),
+        webhook_keep_dead_days=source.count("OTA_CM_WEBHOOK_KEEP_DEAD_DAYS", "90"),
+        webhook_allow_http=source.parsed("OTA_CM_WEBHOOK_ALLOW_HTTP", _boolean, "false") is True,
+        webhook_allowed_networks=source.parsed("OTA_CM_WEBHOOK_ALLOWED_NETWORKS", parse_networks) or (),
+        webhook_waits=source.parsed("OTA_CM_WEBHOOK_RETRY_SECONDS", parse_waits) or CONTRACT_WAITS,
+        master_key=master_key,
+        instance=source.text("OTA_CM_INSTANCE") or f"{socket.gethostname()}-{'-'.join(sorted(roles or ()))}",
+        log_level=source.choice("OTA_CM_LOG_LEVEL", LOG_LEVELS, "info"),
+        log_format=cast(
+            "LogFormat", source.choice("OTA_CM_LOG_FORMAT", ("json", "console"), "console" if terminal else "json")
+        ),
+    )
+
+
+class _Source:
+    """Looks settings up; an empty one counts as unset."""
+
+    def __init__(self, values: Mapping[str, str]) -> None:
+        self._values = values
+
+    def text(self, name: str) -> str | None:
+        return self._values.get(name) or None
+
+    def parsed(self, name: str, parse: Callable[[str], T], default: str | None = None) -> T | None:
+        text = self.text(name) or default
+        if text is None:
+            return None
+        try:
+            return parse(text)
+        except ValueError as error:
+            raise SettingError(f"{name}: {error}") from error
+
+    def number(self, name: str, default: str) -> float:
+        return cast("float", self.parsed(name, _not_negative, default))
+
+    def count(self, name: str, default: str) -> int:
+        return cast("int", self.parsed(name, _at_least_one, default))
+
+    def choice(self, name: str, choices: tuple[str, ...], default: str) -> str:
+        def parse(text: str) -> str:
+            if text.lower() not in choices:
+                raise ValueError(f"one of {', '.join(choices)}")
+            return text.lower()
+
+        return cast("str", self.parsed(name, parse, default))
+
+
+def _roles(text: str) -> frozenset[str]:
+    if text == "all":
+        # The relay has nothing to do without Kafka.
+        return frozenset(ROLES) - {"relay"}
+    named = frozenset(part.strip() for part in text.split(",") if part.strip())
+    unknown = sorted(named - set(ROLES))
+    if unknown or not named:
+        raise ValueError(f"`all`, or any of {', '.join(ROLES)}, comma-separated; not {', '.join(unknown) or 'empty'}")
+    if "relay" in named:
+        raise ValueError("the role relay needs Kafka, which is not supported yet")
+    return named
+
+
+def _port(text: str) -> int:
+    if not re.fullmatch(r"[0-9]{1,5}", text) or int(text) > 65535:
+        raise ValueError("a port, 0 to 65535")
+    return int(text)
+
+
+def _boolean(text: str) -> bool:
+    known = {"1": True, "true": True, "0": False, "false": False}
+    if text.lower() not in known:
+        raise ValueError("true or false")
+    return known[text.lower()]
+
+
+def _not_negative(text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = -1.0
+    if not 0 <= number < float("inf"):
+        raise ValueError("a number, 0 or more")
+    return number
+
+
+def _at_least_one(text: str) -> int:
+    if not re.fullmatch(r"[0-9]{1,9}", text) or int(text) < 1:
+        raise ValueError("a whole number, 1 or more")
+    return int(text)
+
+
+def _url(text: str) -> str:
+    parts = urlsplit(text)
+    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
+        raise ValueError("an http or https URL without query, such as https://tickets.example.com/venue")
+    return text.rstrip("/")
+
+
+def _database_url(text: str) -> str:
+    if urlsplit(text).scheme not in {"postgresql", "postgres"}:
+        raise ValueError("a URL such as postgresql://user:password@host/database")
+    return text
+
+
+def _key(text: str) -> str:
+    if len(text) < 16:
+        raise ValueError("a key has at least 16 characters")
+    return text
+
+
+def _file(text: str) -> Path:
+    path = Path(text).absolute()
+    if not path.is_file():
+        raise ValueError(f"there is no file {path}")
+    return path
+
+
+def _rate_limit(text: str) -> RateLimit | None:
+    if text.lower() == "off":
+        return None
+    match = re.fullmatch(r"([1-9][0-9]{0,8})/([1-9][0-9]{0,5})", text)
+    if match is None:
+        raise ValueError("requests/seconds such as 6000/300, or off")
+    return RateLimit(int(match[1]), int(match[2]))
+
+
+def _master_key(text: str) -> bytes:
+    try:
+        key = base64.b64decode(text, validate=True)
+    except binascii.Error:
+        key = b""
+    if len(key) != MASTER_KEY_BYTES:
+        raise ValueError(f"{MASTER_KEY_BYTES} bytes, base64")
+    return key

@@ -1,0 +1,1 @@
+"""The role `webhooks`: what happened to orders, told to who subscribed."""
