@@ -16,6 +16,7 @@ import structlog
 
 from domain import api_key, partner, subscription
 from domain.catalog import stream as catalog_stream
+from domain.catalog.time_zones import time_zone
 from infra.postgres.errors import DatabaseUnavailable
 from infra.postgres.gathered import Gathered
 
@@ -120,13 +121,17 @@ class Directory:
         for row in rows:
             kind = row.topic.partition(".")[0]
             if kind in _KINDS:
-                self._fold_one(row, _KINDS[kind], keys.get(row.stream))
+                event = self.mapper.from_row(row.topic, row.state).data
+                if isinstance(event, catalog_stream.CatalogPublished):
+                    # The first look at a zone reads a file: here, not on the event loop while an order waits.
+                    await asyncio.to_thread(time_zone, event.catalog.venue.time_zone)
+                self._fold_one(row, _KINDS[kind], event, keys.get(row.stream))
             self.position = row.position
 
-    def _fold_one(self, row: LogRow, kind: _Kind, key: StreamKey | None) -> None:
+    def _fold_one(self, row: LogRow, kind: _Kind, event: object, key: StreamKey | None) -> None:
         entry = self._streams.get(row.stream)
         before = entry.state if entry is not None else kind.initial
-        state = kind.evolve(before, self.mapper.from_row(row.topic, row.state).data)
+        state = kind.evolve(before, event)
         self._streams[row.stream] = Entry(state, row.version)
         match state:
             case partner.KnownPartner():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import binascii
 import hmac
 import os
 from contextlib import suppress
@@ -70,7 +71,10 @@ def _master_key(settings: Settings) -> bytes:
     if settings.master_key is not None:
         return settings.master_key
     text, _ = _kept(settings.data_dir / MASTER_KEY_FILE, lambda: base64.b64encode(os.urandom(KEY_BYTES)).decode())
-    master = base64.b64decode(text)
+    try:
+        master = base64.b64decode(text, validate=True)
+    except binascii.Error:
+        master = b""
     if len(master) != KEY_BYTES:
         raise SettingError(f"{settings.data_dir / MASTER_KEY_FILE} is damaged: it must hold 32 bytes, base64")
     return master

@@ -20,16 +20,18 @@ from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
 from infra.loop_watchdog import LoopWatchdog
+from infra.postgres.cluster_processes import ClusterProcesses
 from infra.postgres.embedded import EmbeddedPostgres
-from infra.postgres.file_lock import FileLock
 from infra.postgres.migrate import migrate
+from infra.postgres.run_as import choose
+from infra.postgres.server_settings import binaries
 
 _LONGEST_HOLD_SECONDS = 0.1
 
 # Of a run's servers, shared by its workers. Not pytest's own folder: that one is closed to the user that runs
 # PostgreSQL for root, and its path may be too long for a socket.
 _RUN_FOLDER = "CHANNEL_MANAGER_TEST_RUN"
-_RUN_PREFIX = "cm-test-"
+_RUN_PREFIX = "cm-tests-"
 
 # Tests need no durability, except those of the life cycle, which start servers of their own.
 FAST = {"fsync": "off", "full_page_writes": "off", "max_connections": "300"}
@@ -37,32 +39,38 @@ FAST = {"fsync": "off", "full_page_writes": "off", "max_connections": "300"}
 
 def pytest_configure(config: pytest.Config) -> None:
     if not hasattr(config, "workerinput"):
-        for left_over in Path(tempfile.gettempdir()).glob(f"{_RUN_PREFIX}*/1[68]"):
-            _remove_if_unused(left_over)
-        folder = Path(tempfile.mkdtemp(prefix=_RUN_PREFIX))
+        for folder in Path(tempfile.gettempdir()).glob(f"{_RUN_PREFIX}*"):
+            if not _runs(int(folder.name.removeprefix(_RUN_PREFIX).partition("-")[0])):
+                _remove(folder)
+        folder = Path(tempfile.mkdtemp(prefix=f"{_RUN_PREFIX}{os.getpid()}-"))
         folder.chmod(0o755)
         os.environ[_RUN_FOLDER] = str(folder)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
     if not hasattr(config, "workerinput"):
-        shutil.rmtree(os.environ.pop(_RUN_FOLDER), ignore_errors=True)
+        _remove(Path(os.environ.pop(_RUN_FOLDER)))
 
 
-def _remove_if_unused(data_dir: Path) -> None:
-    """End the server of a run that was killed."""
+def _runs(pid: int) -> bool:
     try:
-        use = FileLock(data_dir / "use.lock") if (data_dir / "use.lock").exists() else None
-    except OSError:  # another user's
-        return
-    if use is None:
-        return
-    unused = use.try_exclusive()
-    use.close()
-    if unused:
-        with EmbeddedPostgres(data_dir, int(data_dir.name), settings=FAST):
-            pass
-        shutil.rmtree(data_dir.parent, ignore_errors=True)
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def _remove(folder: Path) -> None:
+    """Remove a run's folder, and what a run or a worker that was killed left running in it."""
+    for version in (18, 16):
+        cluster = folder / str(version) / f"pg{version}"
+        if cluster.exists():
+            leftover = ClusterProcesses([cluster], binaries(version), choose(cluster))
+            while leftover.kill():
+                pass
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture(autouse=True)

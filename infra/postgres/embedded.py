@@ -264,6 +264,11 @@ class EmbeddedPostgres:
     def _shut_down(self) -> None:
         """Stop the server; kill what is left of it after a while. Only as the last user of the folder."""
         processes = self._processes
+        if not self._cluster.exists() and self._child is not None:
+            # Somebody removed the folder under the server: there is nothing left to write, and no lock to ask.
+            self._child.kill()
+            self._child.wait()
+            return
         alive = FileLock(self._folder / "alive.lock")
         try:
             polite_until = time.monotonic()

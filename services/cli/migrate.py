@@ -9,7 +9,8 @@ import click
 
 from infra.postgres.migrate import migrate
 from services.bootstrap import database
-from services.cli.running import log_warnings_only, run, say_json, settings_or_exit
+from services.cli.output import log_warnings_only, say_json
+from services.cli.running import run, settings_or_exit
 
 if TYPE_CHECKING:
     from services.settings import Settings

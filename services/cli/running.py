@@ -28,6 +28,18 @@ def settings_or_exit(flags: Mapping[str, str] | None = None) -> Settings:
         fail(str(error), CANNOT_START)
 
 
+def settings_of_service_or_exit() -> Settings:
+    """The same for a command that looks at what there is: a wrong folder is told, instead of a new database made."""
+    settings = settings_or_exit()
+    if settings.is_embedded and not settings.data_dir.is_dir():
+        fail(
+            f"there is no data folder {settings.data_dir}: set OTA_CM_DATA_DIR to the service's, or start "
+            "`channel-manager serve` first",
+            CANNOT_START,
+        )
+    return settings
+
+
 def run(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
     """Run to the end on uvloop, where there is one; what keeps it from starting is one clear line and exit 2."""
     try:

@@ -6,11 +6,13 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 import click
+from rich.markup import escape
 from rich.table import Table
 
 from projections.orders import OrdersInFlight
 from services.bootstrap import now, store
-from services.cli.running import log_warnings_only, run, say_json, screen, settings_of_service_or_exit
+from services.cli.output import log_warnings_only, say_json, screen
+from services.cli.running import run, settings_of_service_or_exit
 from services.status import Status, StatusReport
 
 if TYPE_CHECKING:
@@ -41,7 +43,9 @@ def _show(status: Status) -> None:
         consumers.add_column(column, justify="right")
     consumers.add_column("state", overflow="fold")
     for one in status.consumers:
-        state = f"[red]halted: {one.halted}[/]" if one.halted is not None else "at work" if one.lag else "caught up"
+        state = (
+            f"[red]halted: {escape(one.halted)}[/]" if one.halted is not None else "behind" if one.lag else "caught up"
+        )
         consumers.add_row(one.name, str(one.position), str(one.head), str(one.lag), state)
     figures = Table.grid(padding=(0, 2))
     in_flight = sum(status.in_flight.values())

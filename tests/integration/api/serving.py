@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from decimal import Decimal
+from io import BytesIO
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
@@ -70,9 +71,9 @@ class Api:
         sent = dict(headers or {})
         if key is not None:
             sent["Authorization"] = f"Bearer {key}"
-        data = None
+        data: BytesIO | None = None
         if body is not None:
-            data = body if isinstance(body, bytes) else json.dumps(body, default=float).encode()
+            data = BytesIO(body if isinstance(body, bytes) else json.dumps(body).encode())
             sent.setdefault("Content-Type", "application/json")
         # Encoded as it is: what a test writes is what the server sees.
         async with self.client.request(method, URL(path, encoded=True), data=data, headers=sent) as response:

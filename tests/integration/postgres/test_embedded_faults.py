@@ -225,6 +225,15 @@ def test_an_initdb_that_was_interrupted_is_done_again(folder: Path) -> None:
     assert not (folder / "pg18.new").exists()
 
 
+def test_a_server_whose_folder_was_removed_is_ended_all_the_same(folder: Path) -> None:
+    server = EmbeddedPostgres(folder)
+    server.start()
+    pid = postmaster(server)
+    shutil.rmtree(folder)
+    assert server.stop()
+    until(lambda: not alive(pid))
+
+
 @as_root
 @pytest.mark.skipif(shutil.which("setpriv") is None, reason="needs setpriv")
 def test_root_that_may_not_look_into_other_users_processes_finds_orphans_all_the_same(
