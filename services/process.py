@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import os
 import signal
 import socket
 import sys
@@ -24,6 +26,8 @@ from services.webhooks.role import webhooks_role
 log = structlog.get_logger()
 
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+LONGEST_STOP_SECONDS = 9.0
+GC_THRESHOLD = 20_000
 
 
 async def serve(settings: Settings) -> None:
@@ -37,10 +41,12 @@ async def serve(settings: Settings) -> None:
     for number in STOP_SIGNALS:
         loop.add_signal_handler(number, stop.set)
     async with running(settings) as url:
+        _spare_the_collector()
         where = f" at {url}" if url is not None else ""
         print(f"channel-manager is ready{where} ({', '.join(sorted(settings.roles))})", file=sys.stderr, flush=True)
         await stop.wait()
         log.info("stopping")
+        loop.call_later(LONGEST_STOP_SECONDS, _leave)
 
 
 @asynccontextmanager
@@ -62,6 +68,19 @@ async def running(settings: Settings) -> AsyncIterator[str | None]:
             served = api_role if "api" in settings.roles else health_only
             await stack.enter_async_context(served(shared, listening, settings.public_url or url))
         yield url
+
+
+def _spare_the_collector() -> None:
+    """What was made by now stays for good: without this, every full collection walks through all of it again."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(GC_THRESHOLD, 20, 50)
+
+
+def _leave() -> None:
+    """Something does not end, a frozen database for one: what was answered is durable, and nothing else is owed."""
+    log.warning("stop_cut_short", seconds=LONGEST_STOP_SECONDS)
+    os._exit(0)
 
 
 def _listen(settings: Settings) -> socket.socket:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from aiohttp import web
@@ -30,6 +31,9 @@ JSON = "application/json"
 REPLAYED = "Idempotent-Replayed"
 POLL_AFTER_SECONDS = "1"
 
+# W3C Trace Context, section 3.2: anything else is not kept.
+_TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}\Z")
+
 
 def visible(call: Call, state: Order) -> ExistingOrder:
     """The order, if it exists for the caller. Raises Problem 404, the same for every reason."""
@@ -39,12 +43,13 @@ def visible(call: Call, state: Order) -> ExistingOrder:
 
 
 def command_context(call: Call) -> CommandContext:
+    traceparent = call.request.headers.get("traceparent")
     return CommandContext(
         command_id=uuid7(),
         now=call.now,
         actor=call.caller.actor,
         correlation_id=call.correlation_id,
-        traceparent=call.request.headers.get("traceparent"),
+        traceparent=traceparent if traceparent is not None and _TRACEPARENT.match(traceparent) else None,
         venue_id=call.services.directory.venue_id,
     )
 

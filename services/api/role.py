@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from services.bootstrap import Platform
 
 KEEP_ALIVE_SECONDS = 75.0
-STOP_SECONDS = 6.0
+STOP_SECONDS = 4.0
 
 
 def api_services(platform: Platform, public_url: str) -> Services:

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+import re
 import statistics
+import textwrap
 from typing import TYPE_CHECKING
 
-from rich.console import Console
-from rich.padding import Padding
-from rich.table import Table
 from rich.text import Text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from rich.console import Console
+
 _COLUMNS = 80
 _REQUEST_COLUMNS = 40
-_CAME_COLUMNS = 26
+_CAME_COLUMNS = 24
 _MS_COLUMNS = 8
 _COLOURS = {
     "Submitted": "cyan",
@@ -24,10 +25,11 @@ _COLOURS = {
     "Cancelled": "red",
     "removed": "red",
 }
+_COLOURED = re.compile("|".join(_COLOURS))
 
 
 class Narrator:
-    """Prints the story."""
+    """Prints the story. `steps`: how many were told."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -36,52 +38,56 @@ class Narrator:
 
     def title(self, title: str, introduction: str) -> None:
         self._print(Text(title, style="bold"))
-        self._print(Text(introduction), above=True)
+        self._print(Text())
+        self._print(Text(textwrap.fill(introduction, _COLUMNS)))
 
     def chapter(self, title: str) -> None:
         self._chapters += 1
-        self._print(Text(f"{self._chapters}  {title}", style="bold"), above=True)
+        self._print(Text())
+        self._print(Text(f"{self._chapters}  {title}", style="bold"))
 
     def say(self, sentence: str) -> None:
         """Who does what, and why."""
-        self._print(Padding(Text(sentence), (0, 0, 0, 3)))
+        self._print(Text(textwrap.fill(sentence, _COLUMNS, initial_indent=" " * 3, subsequent_indent=" " * 3)))
 
     def step(self, request: str, came: str, ms: float) -> None:
         """What was sent, what came, and how long that took."""
         self.steps += 1
         line = Text(f"     {request:<{_REQUEST_COLUMNS}}", style="dim")
-        line.append_text(self._coloured(f"{came:<{_CAME_COLUMNS}}"))
+        line.append_text(_coloured(f"{came:<{_CAME_COLUMNS}}"))
         line.append(f"{ms:>{_MS_COLUMNS},.1f} ms", style="bold")
         self._print(line)
 
     def show(self, rows: Iterable[Sequence[str]], *, right: Sequence[int] = ()) -> None:
         """Details in columns; those numbered in `right` are aligned to the right."""
-        kept = [list(row) for row in rows]
-        table = Table.grid(padding=(0, 2))
-        for column in range(max(len(row) for row in kept)):
-            table.add_column(justify="right" if column in right else "left", overflow="fold")
+        kept = list(rows)
+        widths = [max(map(len, column)) for column in zip(*kept, strict=True)]
         for row in kept:
-            table.add_row(*(self._coloured(cell) for cell in row))
-        self._print(Padding(table, (0, 0, 0, 7), expand=False))
+            cells = [
+                f"{cell:>{width}}" if column in right else f"{cell:<{width}}"
+                for column, (cell, width) in enumerate(zip(row, widths, strict=True))
+            ]
+            self._print(_coloured(" " * 7 + "  ".join(cells).rstrip()))
 
     def durations(self, measured: Mapping[str, Sequence[float]]) -> None:
-        """In milliseconds, each kind of step with its fastest, median and slowest."""
-        rows = [["", "fastest", "median", "slowest", ""]]
+        """In milliseconds, each kind of step with how many there were, the fastest, the median and the slowest."""
+        rows = [("", "", "fastest", "median", "slowest")]
         for what, durations in measured.items():
             figures = (min(durations), statistics.median(durations), max(durations))
-            rows.append([f"{what} ({len(durations)})", *(f"{figure:,.1f}" for figure in figures), "ms"])
-        self.show(rows, right=(1, 2, 3))
+            rows.append((what, f"{len(durations)} x", *(f"{figure:,.1f} ms" for figure in figures)))
+        self.show(rows, right=(1, 2, 3, 4))
 
     def close(self, sentence: str) -> None:
-        self._print(Text(sentence, style="bold green"), above=True)
+        self._print(Text())
+        self._print(Text(textwrap.fill(sentence, _COLUMNS), style="bold green"))
 
-    def _coloured(self, text: str) -> Text:
-        line = Text(text)
-        for word, colour in _COLOURS.items():
-            line.highlight_words([word], style=colour)
-        return line
+    def _print(self, line: Text) -> None:
+        self._console.print(line, soft_wrap=True)
 
-    def _print(self, what: Text | Padding, *, above: bool = False) -> None:
-        if above:
-            self._console.print()
-        self._console.print(what, width=min(self._console.width, _COLUMNS))
+
+def _coloured(text: str) -> Text:
+    """The states of an order in their colours."""
+    line = Text(text)
+    for found in _COLOURED.finditer(text):
+        line.stylize(_COLOURS[found[0]], *found.span())
+    return line

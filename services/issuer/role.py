@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 LEASE = "issuer"
 LEASE_SECONDS = 5.0
-STOP_SECONDS = 5.0
+STOP_SECONDS = 2.0
 
 
 @asynccontextmanager

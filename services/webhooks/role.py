@@ -36,7 +36,7 @@ log = structlog.get_logger()
 
 RETRY_SECONDS = 0.5
 PRUNE_SECONDS = 3600.0
-STOP_SECONDS = 5.0
+STOP_SECONDS = 2.5
 
 _WEBHOOKS = Actor(scope="webhooks")
 

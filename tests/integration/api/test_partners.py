@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from typing import Any
+from itertools import chain
 from uuid import uuid4
 
 import pytest
@@ -172,7 +172,7 @@ async def test_orders_that_race_with_a_deletion_lose_or_keep_the_partner(api: Ap
             answers.append(await submit(instance, partner_id, f"R-{number}-{len(answers)}"))
         return answers
 
-    answers: list[Any] = sum(await asyncio.gather(order(api, 1), order(other, 2)), [])
+    answers = list(chain.from_iterable(await asyncio.gather(order(api, 1), order(other, 2))))
     deleted = await deletion
     accepted = [answer for answer in answers if answer.status == 201]
     if deleted.status == 204:

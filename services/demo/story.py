@@ -1,0 +1,199 @@
+"""The story of three orders: what is sent, what must come, and how it is told."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import defaultdict
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from services.demo.caller import Answer, Caller
+from services.demo.order import Ordered, event_rows, tickets, wallet_rows
+from services.demo.surprise import Surprise, expect
+
+if TYPE_CHECKING:
+    from services.demo.endpoint import Endpoint
+    from services.demo.narrator import Narrator
+
+ORDERS = "/channelManager"
+ADULT, CHILD, COFFEE = "31001", "31003", "33001"
+CLIENT_STATE = "city-breaks"
+
+ACCEPTED = "an order taken or replaced: checked, stored, answered"
+SETTLED = "from its sending to the webhook that says it is ready"
+COMMANDED = "an order confirmed, cancelled or removed"
+READ = "an order, list or history read"
+
+_LIST_SECONDS = 5.0
+_LIST_PAUSE_SECONDS = 0.02
+
+# What happens behind the scenes of some ways: not part of what an order must have gone through.
+_ASIDE = {"order.void_requested.v1", "order.issuance_deferred.v1", "order.issuance_resumed.v1"}
+_WAY = ["submitted", "scheduled", "processing", "drafted"] * 2 + ["confirmed", "cancelled"]
+_WAY[4] = "replaced"
+
+
+class Story:
+    """Told by calls of an agent. `measured`: milliseconds of what is worth comparing."""
+
+    def __init__(
+        self, narrator: Narrator, agent: Caller, partner_id: str, endpoint: Endpoint, prices: dict[str, Decimal]
+    ) -> None:
+        self._narrator = narrator
+        self._agent = agent
+        self._partner_id = partner_id
+        self._endpoint = endpoint
+        self._prices = prices
+        self._visit = (datetime.now(UTC).date() + timedelta(days=14)).isoformat()
+        self.measured: defaultdict[str, list[float]] = defaultdict(list)
+
+    async def tell(self) -> None:
+        """From the first order to the history of the second. Raises Surprise."""
+        paid = await self._order_paid_at_once()
+        later = await self._order_paid_later()
+        await self._order_given_up()
+        await self._what_is_left(paid, later)
+
+    async def _order_paid_at_once(self) -> Ordered:
+        self._narrator.chapter("An order that is paid: tickets at once")
+        self._narrator.say(
+            "A guest has paid City Breaks for two day tickets and a coffee. City Breaks orders them; the answer comes "
+            "as soon as the order is stored, and the tickets are made after it."
+        )
+        lines = [
+            self._line(ADULT, 2, wallet={"names": ["Ada Nord", "Ben Nord"]}),
+            self._line(COFFEE, 1),
+        ]
+        ordered = await self._create(lines, "CITY-0001", payment="PAY-77001")
+        await self._settled(ordered, "Issued")
+        order = await self._shown(ordered, "Issued")
+        expect("tickets of the order", ["ticket", "ticket", "coupon"], [kind for kind, _ in tickets(order)])
+        return ordered
+
+    async def _order_paid_later(self) -> Ordered:
+        self._narrator.chapter("An order that is paid later: held, changed, paid, given back")
+        self._narrator.say(
+            "Without a payment the tickets are made as a Draft: reserved, but not valid at the gate yet."
+        )
+        ordered = await self._create([self._line(ADULT, 1)], "CITY-0002")
+        await self._settled(ordered, "Draft")
+        first = await self._shown(ordered, "Draft")
+
+        self._narrator.say("The guest wants to bring a friend and a child: the whole order is sent again, changed.")
+        ordered = ordered.with_lines([self._line(ADULT, 2), self._line(CHILD, 1)])
+        answer = await self._agent.call("PUT", f"{ORDERS}/{ordered.order_id}", 200, ordered.body)
+        self._accepted("PUT /channelManager/{orderId}", answer, ordered)
+        await self._settled(ordered, "Draft")
+        second = await self._shown(ordered, "Draft")
+        kept = set(tickets(first)) & set(tickets(second))
+        expect("tickets of the first Draft that are left", set(), kept)
+
+        self._narrator.say("The guest has paid: the tickets of the Draft become valid, as they are.")
+        confirm = f"{ORDERS}/{ordered.order_id}/confirm"
+        answer = await self._agent.call("POST", confirm, 200, {"paymentReference": "PAY-77002"})
+        self._commanded("POST /channelManager/{orderId}/confirm", answer, "Issued")
+        expect("tickets after confirmOrder", tickets(second), tickets(answer.body))
+
+        self._narrator.say("The guest falls ill: the order is cancelled, and its tickets are destroyed.")
+        answer = await self._agent.call("DELETE", f"{ORDERS}/{ordered.order_id}", 200)
+        self._commanded("DELETE /channelManager/{orderId}", answer, "Cancelled")
+        expect("items of the cancelled order", [], answer.body["items"])
+        return ordered
+
+    async def _order_given_up(self) -> None:
+        self._narrator.chapter("An order that nobody pays: removed")
+        self._narrator.say("A Draft that is cancelled is gone, and its reference is free again.")
+        ordered = await self._create([self._line(ADULT, 1)], "CITY-0003")
+        await self._settled(ordered, "Draft")
+        path = f"{ORDERS}/{ordered.order_id}"
+        answer = await self._agent.call("DELETE", path, 200)
+        expect("the answer's removed", True, answer.body.get("removed"))
+        self._commanded("DELETE /channelManager/{orderId}", answer, "Cancelled", ", removed")
+        answer = await self._agent.call("GET", path, 404)
+        self._step("GET /channelManager/{orderId}", f"404 {answer.body['code']}", answer.ms, READ)
+
+    async def _what_is_left(self, paid: Ordered, later: Ordered) -> None:
+        self._narrator.chapter("What is left")
+        self._narrator.say("City Breaks lists its orders, the newest first.")
+        expected = [(later.order_id, "Cancelled"), (paid.order_id, "Issued")]
+        answer = await self._listed(expected)
+        self._step("GET /channelManager/orders/{partnerId}", f"200 {len(expected)} orders", answer.ms, READ)
+        self._narrator.show(
+            (row["sellToOrderReference"], row["buyFromOrderReference"], row["status"]) for row in answer.body["data"]
+        )
+        self._narrator.say(
+            f"Nothing that happened is overwritten: the events of order {later.reference}, with the time since the "
+            "first. Void requests have the tickets of the step before destroyed."
+        )
+        answer = await self._agent.call("GET", f"{ORDERS}/{later.order_id}/history", 200)
+        events = answer.body
+        self._step("GET /channelManager/{orderId}/history", f"200 {len(events)} events", answer.ms, READ)
+        self._narrator.show(event_rows(events), right=(0, 2))
+        way = [event["type"].split(".")[1] for event in events if event["type"] not in _ASIDE]
+        expect("the events of the order", _WAY, way)
+
+    async def _create(self, lines: list[dict[str, Any]], reference: str, payment: str | None = None) -> Ordered:
+        body: dict[str, Any] = {
+            "partnerId": self._partner_id,
+            "sellToOrderReference": reference,
+            "sellToName": "Ada Nord",
+            "sellToEmail": "ada.nord@example.com",
+            "items": lines,
+        }
+        if payment is not None:
+            body["paymentReference"] = payment
+        answer = await self._agent.call("POST", ORDERS, 201, body)
+        ordered = Ordered(answer.body["orderId"], reference, body, answer.sent_at)
+        self._accepted("POST /channelManager", answer, ordered)
+        return ordered
+
+    def _line(self, item: str, quantity: int, **more: object) -> dict[str, Any]:
+        return {"itemNumber": item, "quantity": quantity, "visitDate": self._visit, "visitTime": "10:30:00", **more}
+
+    def _accepted(self, request: str, answer: Answer, ordered: Ordered) -> None:
+        expect(request, "Submitted", answer.body["status"])
+        ordered.sent_at = answer.sent_at
+        self._step(request, f"{answer.status} Submitted", answer.ms, ACCEPTED)
+
+    def _commanded(self, request: str, answer: Answer, status: str, more: str = "") -> None:
+        expect(request, status, answer.body["status"])
+        self._step(request, f"{answer.status} {status}{more}", answer.ms, COMMANDED)
+
+    async def _settled(self, ordered: Ordered, status: str) -> None:
+        announcement = await self._endpoint.announced(ordered.order_id)
+        expect("webhook's status", status, announcement.status)
+        expect("webhook's clientState", CLIENT_STATE, announcement.client_state)
+        ms = (announcement.at - ordered.sent_at) * 1000
+        self._step("webhook, after the order was sent", f"{status}, signature holds", ms, SETTLED)
+
+    async def _shown(self, ordered: Ordered, status: str) -> dict[str, Any]:
+        answer = await self._agent.call("GET", f"{ORDERS}/{ordered.order_id}", 200)
+        order: dict[str, Any] = answer.body
+        expect("getOrder's status", status, order["status"])
+        self._step("GET /channelManager/{orderId}", f"200 {status}", answer.ms, READ)
+        wallets = sum(line["quantity"] for line in ordered.body["items"])
+        expect("wallets of the order", wallets, len(wallet_rows(order)))
+        total = sum(self._prices[line["itemNumber"]] * line["quantity"] for line in ordered.body["items"])
+        expect("the order's total", total, order["totals"]["inclVat"])
+        totals = f"{order['totals']['inclVat']} {order['totals']['currencyCode']} with VAT"
+        self._narrator.show([(f"order {order['buyFromOrderReference']}: {totals}",)])
+        self._narrator.show(wallet_rows(order), right=(3,))
+        return order
+
+    async def _listed(self, expected: list[tuple[str, str]]) -> Answer:
+        """Lists may lag by under a second: asked until it is there."""
+        deadline = time.perf_counter() + _LIST_SECONDS
+        while True:
+            answer = await self._agent.call("GET", f"{ORDERS}/orders/{self._partner_id}", 200)
+            listed = [(row["orderId"], row["status"]) for row in answer.body["data"]]
+            if listed == expected:
+                return answer
+            if time.perf_counter() > deadline:
+                raise Surprise("listOrdersByPartner", expected, listed)
+            await asyncio.sleep(_LIST_PAUSE_SECONDS)
+
+    def _step(self, request: str, came: str, ms: float, kind: str) -> None:
+        self.measured[kind].append(ms)
+        self._narrator.step(request, came, ms)
