@@ -46,10 +46,10 @@ _OLDEST_SUBMITTED = "select min(submitted_at) from orders where due_at is not nu
 
 # A status at a time, each in the order of the index.
 _DUE = """
-select found.order_id, found.status, found.due_at
+select found.order_id, found.status, found.row_version, found.due_at
 from unnest(%(statuses)s, %(grace)s::interval[]) as wanted(status, grace)
 cross join lateral (
-    select o.order_id, o.status, o.due_at + wanted.grace as due_at
+    select o.order_id, o.status, o.row_version, o.due_at + wanted.grace as due_at
     from orders o
     where o.due_at is not null and o.status = wanted.status and o.due_at <= %(now)s - wanted.grace
     order by o.due_at limit %(limit)s
@@ -79,10 +79,11 @@ class ReadOrder(NamedTuple):
 
 
 class DueOrder(NamedTuple):
-    """An order in flight that may be taken up since `due_at`."""
+    """An order in flight that may be taken up since `due_at`. `row_version`: the position of its last change."""
 
     order_id: UUID
     status: str
+    row_version: int
     due_at: datetime
 
 

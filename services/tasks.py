@@ -20,7 +20,7 @@ class Tasks:
 
     def run(self, name: str, work: Callable[[], Awaitable[None]]) -> asyncio.Task[None]:
         """Run `work` until it is ended; begun again a second after it failed."""
-        task = asyncio.create_task(_kept_up(name, work), name=name)
+        task = asyncio.create_task(kept_up(name, work), name=name)
         self._tasks.append(task)
         return task
 
@@ -33,7 +33,8 @@ class Tasks:
         self._tasks = [task for task in self._tasks if task not in ending]
 
 
-async def _kept_up(name: str, work: Callable[[], Awaitable[None]]) -> None:
+async def kept_up(name: str, work: Callable[[], Awaitable[None]]) -> None:
+    """Run `work` to its end; begun again a second after it failed."""
     while True:
         try:
             await work()

@@ -29,6 +29,7 @@ class Gathered(Generic[Key, Value]):
         self._fetch = fetch
         self._concurrency = concurrency
         self._waiting: dict[Key, asyncio.Future[Value | None]] = {}
+        self._running = 0
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def get(self, key: Key) -> Value | None:
@@ -36,13 +37,21 @@ class Gathered(Generic[Key, Value]):
         future = self._waiting.get(key)
         if future is None:
             future = self._waiting[key] = asyncio.get_running_loop().create_future()
-            if len(self._tasks) < self._concurrency:
+            if self._running < self._concurrency:
+                self._running += 1
                 task = asyncio.ensure_future(self._drain())
                 self._tasks.add(task)
                 task.add_done_callback(self._tasks.discard)
         return await asyncio.shield(future)
 
     async def _drain(self) -> None:
+        try:
+            await self._answer_all()
+        finally:
+            # Here, and not when the task is seen to be done: who asks in between would be left waiting for ever.
+            self._running -= 1
+
+    async def _answer_all(self) -> None:
         while self._waiting:
             keys = list(self._waiting)[:MAX_KEYS]
             futures = [self._waiting.pop(key) for key in keys]

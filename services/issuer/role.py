@@ -14,6 +14,7 @@ from services.issuer.batches import settle_batches
 from services.issuer.issuance import Issuance
 from services.issuer.sweeper import Sweeper
 from services.issuer.voids import Voids
+from services.tasks import kept_up
 
 if TYPE_CHECKING:
     from services.bootstrap import Platform
@@ -34,13 +35,20 @@ async def issuer_role(platform: Platform) -> AsyncIterator[None]:
     voids = Voids(platform.pool, platform.issuer)
     lease = Lease(platform.pool, LEASE, platform.owner, LEASE_SECONDS)
 
+    async def settle() -> None:
+        await settle_batches(feed, issuance, pickup_seconds=platform.settings.pickup_seconds)
+
+    async def settle() -> None:
+        await settle_batches(feed, issuance, pickup_seconds=platform.settings.pickup_seconds)
+
     async def work() -> None:
         await feed.start()
         try:
             async with asyncio.TaskGroup() as group:
-                group.create_task(settle_batches(feed, issuance, pickup_seconds=platform.settings.pickup_seconds))
-                group.create_task(sweeper.run())
-                group.create_task(voids.run())
+                # Each for itself: a fault of the one must not keep the others from going on.
+                group.create_task(kept_up("issuance", settle))
+                group.create_task(kept_up("sweeper", sweeper.run))
+                group.create_task(kept_up("voids", voids.run))
         finally:
             await feed.stop()
 

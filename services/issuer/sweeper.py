@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 import structlog
@@ -29,6 +29,9 @@ log = structlog.get_logger()
 SWEEP_SECONDS = 1.0
 SWEEP_LIMIT = 500
 FEED_STILL_SECONDS = 30.0
+
+# The read model tells which orders are due, and may lag: what the feed has just settled still looks submitted there.
+SUBMITTED_GRACE = timedelta(seconds=5)
 
 
 class Sweeper:
@@ -56,11 +59,14 @@ class Sweeper:
     async def sweep(self) -> int:
         """Take what is due now; how many orders."""
         still = time.monotonic() - self._feed.moved_at >= FEED_STILL_SECONDS
-        due = await self._in_flight.due(self._now(), SWEEP_LIMIT)
-        taken: list[UUID] = [order.order_id for order in due if self._is_left_behind(order, feed_still=still)]
+        now = self._now()
+        due = await self._in_flight.due(now, SWEEP_LIMIT)
+        taken: list[UUID] = [order.order_id for order in due if self._is_left_behind(order, now, feed_still=still)]
         if taken:
             await self._issuance.settle(taken)
         return len(taken)
 
-    def _is_left_behind(self, order: DueOrder, *, feed_still: bool) -> bool:
-        return order.status == "Processing" or feed_still or self._feed.passed(order.order_id, order.row_version)
+    def _is_left_behind(self, order: DueOrder, now: datetime, *, feed_still: bool) -> bool:
+        if order.status == "Processing" or feed_still:
+            return True
+        return order.due_at <= now - SUBMITTED_GRACE and self._feed.passed(order.order_id, order.row_version)
