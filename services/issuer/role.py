@@ -38,9 +38,6 @@ async def issuer_role(platform: Platform) -> AsyncIterator[None]:
     async def settle() -> None:
         await settle_batches(feed, issuance, pickup_seconds=platform.settings.pickup_seconds)
 
-    async def settle() -> None:
-        await settle_batches(feed, issuance, pickup_seconds=platform.settings.pickup_seconds)
-
     async def work() -> None:
         await feed.start()
         try:
