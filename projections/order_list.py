@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from infra.postgres.reads import Reads
 
 _LAST_ROW_VERSION: Final = 2**63 - 1
+_LAST_ORDER_ID: Final = UUID(int=2**128 - 1)
 _REMOVED: Final = "removed"
 
 # A row of the page with what is shown of it and the key that opens its names.
@@ -31,14 +32,11 @@ from page join orders o on o.order_id = page.order_id
 left join stream_keys k on k.originator_id = page.order_id
 """
 
+# One upper bound, of the page or of the window: of two, PostgreSQL begins at either and may read all between them.
 _NEWEST_CONDITIONS = """
     o.partner_id = %(partner_id)s and not o.removed
     and o.received_at >= coalesce(%(received_from)s, timestamptz '-infinity')
-    and o.received_at <= coalesce(%(received_to)s, timestamptz 'infinity')
-    and (o.received_at, o.order_id) < (
-        coalesce(%(key_received_at)s, timestamptz 'infinity'),
-        coalesce(%(key_order_id)s, uuid 'ffffffff-ffff-ffff-ffff-ffffffffffff')
-    )
+    and (o.received_at, o.order_id) < (coalesce(%(before_at)s, timestamptz 'infinity'), %(before_id)s)
 """
 _NEWEST_ORDER = "order by o.received_at desc, o.order_id desc limit %(limit)s"
 
@@ -161,12 +159,13 @@ class OrderList:
 
     async def newest(self, filters: OrderFilters, page_size: int, page_key: str = "") -> OrderPage:
         """The orders that are not removed, newest first; `page_key`: of the page before. Raises PageKeyInvalid."""
-        last = parse_newest_key(page_key) if page_key else None
-        keys = {
-            "key_received_at": last.received_at if last is not None else None,
-            "key_order_id": last.order_id if last is not None else None,
-        }
-        return await self._page(_NEWEST_BY, filters, page_size, keys, _newest_key)
+        before_at, before_id = filters.received_to, _LAST_ORDER_ID
+        if page_key:
+            last = parse_newest_key(page_key)
+            if before_at is None or last.received_at <= before_at:
+                before_at, before_id = last
+        begin = {"before_at": before_at, "before_id": before_id}
+        return await self._page(_NEWEST_BY, filters, page_size, begin, _newest_key)
 
     async def changed(
         self, filters: OrderFilters, page_size: int, page_key: str = "", last_row_version: int = 0

@@ -15,6 +15,7 @@ from uuid import UUID
 from domain.order.state import INITIAL, Absent, ExistingOrder, Order, evolve
 from infra.event_store.arrays import TextArray, UuidArray
 from infra.event_store.field_encryption import StreamKey
+from infra.event_store.topics import is_of_order
 from infra.postgres.gathered import Gathered
 from projections.order_document import decode_state
 
@@ -121,7 +122,9 @@ class OrderReader:
         Raises DatabaseUnavailable, and HistoryBroken or UnknownTopic where its events cannot be told.
         """
         found = await self._gathered.get(order_id)
-        return _read(self._mapper, order_id, found) if found is not None else None
+        if found is None or not all(map(is_of_order, found.topics or ())):
+            return None  # there is none, or a stream of another kind has this id
+        return _read(self._mapper, order_id, found)
 
     async def _fetch(self, order_ids: Sequence[UUID]) -> dict[UUID, _Found]:
         rows = await self._reads.rows(_ONE_BY_ONE, (UuidArray.of(order_ids),))

@@ -56,6 +56,7 @@ class ProjectionRunner:
         self._table = OrderRows(mapper)
         self._advance = partial(_advance, ORDERS)
         self._page_size = page_size
+        self._position: int | None = None
 
     async def run(self, woken: asyncio.Event) -> None:
         """Follow the log until cancelled; `woken` is set when it has grown, and each second in any case."""
@@ -86,17 +87,22 @@ class ProjectionRunner:
         """
         passed = 0
         while True:
-            with translated_faults():
-                position = await load_position(connection, ORDERS)
+            # Unknown until the work in hand is known to have committed: after any fault it is asked for again.
+            position, self._position = self._position, None
+            if position is None:
+                with translated_faults():
+                    position = await load_position(connection, ORDERS)
             try:
                 async with aclosing(pages(self._recorder, position, self._page_size)) as found:
                     async for rows in found:
                         await apply_page(connection, self._table, self._advance, position, rows)
                         passed += rows[-1].position - position
                         position = rows[-1].position
-                return passed
             except PositionMoved:
                 _log.info("projection_moved", projection=ORDERS, position=position)
+            else:
+                self._position = position
+                return passed
 
 
 async def projection_connection(connect: Callable[[], Awaitable[Connection]]) -> Connection:

@@ -210,6 +210,26 @@ async def release(conn: Connection, owner: str, ids: Sequence[UUID]) -> None:
     )
 
 
+async def release_of_the_dead(conn: Connection, leases: str) -> int:
+    """Give back what processes had in hand that live no more: due at once, for anyone; answers how many.
+
+    Each sender holds a lease of its own as long as it lives, its name beginning with `leases`; the rows of those that
+    ran out are deleted here. One that lives and could not renew in time repeats what it has in hand, and takes it anew.
+    """
+    cursor = await conn.execute(
+        """
+        with dead as (
+            delete from leases where starts_with(name, %(leases)s) and expires_at <= clock_timestamp() returning owner
+        )
+        update webhook_deliveries left_behind set lease_owner = null, due_at = now()
+        from dead where left_behind.lease_owner = dead.owner and left_behind.status = 'pending'
+        """,
+        {"leases": leases},
+        prepare=False,
+    )
+    return cursor.rowcount
+
+
 async def kill_pending(conn: Connection, subscriptions: Sequence[UUID]) -> int:
     """Make the pending deliveries of subscriptions that are disabled or deleted dead ones; answers how many.
 

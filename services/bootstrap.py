@@ -20,7 +20,7 @@ from infra.postgres.embedded import EmbeddedPostgres
 from infra.postgres.errors import MigrationError
 from infra.postgres.listen import LogListener
 from infra.postgres.migrate import migrate, pending
-from infra.postgres.reads import Reads
+from infra.postgres.reads import READ_SETTINGS, Reads
 from infra.postgres.supervise import supervise
 from projections.directory import Directory
 from projections.orders import OrdersInFlight

@@ -99,7 +99,16 @@ class Api:
 @asynccontextmanager
 async def serving(dsn: str, **settings: str) -> AsyncIterator[Api]:
     """One instance on this database. `settings`: beside or instead of those of a test."""
-    environment = {
+    async with platform(read_settings(environment(dsn, **settings))) as running:
+        services = api_services(running, PUBLIC_URL)
+        server = TestServer(application(OPERATIONS, services, running.settings.public_path))
+        async with TestClient(server) as client:
+            yield Api(client, running)
+
+
+def environment(dsn: str, **settings: str) -> dict[str, str]:
+    """The settings of an instance on this database, `settings` beside or instead of them."""
+    return {
         "DATABASE_URL": _url(dsn),
         "OTA_CM_MASTER_KEY": _MASTER_KEY,
         "OTA_CM_OPERATOR_KEY": OPERATOR_KEY,
@@ -108,11 +117,6 @@ async def serving(dsn: str, **settings: str) -> AsyncIterator[Api]:
         "OTA_CM_DATA_DIR": "/nowhere",  # nothing of it is needed
         **settings,
     }
-    async with platform(read_settings(environment)) as running:
-        services = api_services(running, PUBLIC_URL)
-        server = TestServer(application(OPERATIONS, services, running.settings.public_path))
-        async with TestClient(server) as client:
-            yield Api(client, running)
 
 
 def _url(dsn: str) -> str:

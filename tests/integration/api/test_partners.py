@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
-from itertools import chain
 from uuid import uuid4
 
 import pytest
 
-from tests.integration.api.ordering import publish_catalog, submit
-from tests.integration.api.serving import PUBLIC_URL, Answer, Api
+from tests.integration.api.serving import PUBLIC_URL, Api
 
 TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
 
@@ -121,65 +118,3 @@ async def test_a_partner_that_is_not_there_is_404_before_the_body_is_looked_at(a
     ):
         answer = await api.call(method, place, body)
         assert (answer.status, answer.code) == (404, "resource_not_found"), (method, place)
-
-
-async def test_a_deleted_partner_is_gone_with_its_keys_and_subscriptions(api: Api) -> None:
-    partner_id = await api.partner()
-    key = await api.partner_key(partner_id)
-    webhook = {"notificationUrl": "https://agent.example.com/", "eventName": "ota_cm_order_processed"}
-    subscription = await api.made("/webhook", webhook, key=key)
-    deleted = await api.call("DELETE", f"/admin/partners/{partner_id}")
-    assert (deleted.status, deleted.text) == (204, "")
-    assert (await api.call("GET", "/webhook", key=key)).status == 401
-    for path in (
-        f"/admin/partners/{partner_id}",
-        f"/admin/partners/{partner_id}/keys",
-        f"/webhook/{subscription['id']}",
-        f"/webhook?partnerId={partner_id}",
-    ):
-        assert (await api.call("GET", path)).status == 404, path
-    assert (await api.call("GET", "/admin/partners")).body["data"] == []
-    assert (await api.call("GET", "/webhook")).body["data"] == []
-    assert (await api.call("DELETE", f"/admin/partners/{partner_id}")).status == 404
-    # its history names it for ever
-    again = await api.call("POST", "/admin/partners", {"name": "Agent", "partnerId": partner_id})
-    assert (again.status, again.code) == (409, "partner_exists")
-
-
-async def test_a_partner_is_not_deleted_for_an_order_that_no_list_shows_yet(api: Api) -> None:
-    """Nothing projects here: the order is in the log alone, as one accepted a moment ago is."""
-    await publish_catalog(api)
-    partner_id = await api.partner()
-    assert (await submit(api, partner_id)).status == 201
-    path = f"/admin/partners/{partner_id}"
-    before = await api.call("GET", path)
-    refused = await api.call("DELETE", path)
-    assert (refused.status, refused.code) == (409, "partner_has_orders")
-    after = await api.call("GET", path)
-    assert (after.body, after.headers["ETag"]) == (before.body, before.headers["ETag"])
-
-
-async def test_orders_that_race_with_a_deletion_lose_or_keep_the_partner(api: Api, other: Api) -> None:
-    await publish_catalog(api)
-    partner_id = await api.partner()
-    path = f"/admin/partners/{partner_id}"
-    deletion = asyncio.create_task(api.call("DELETE", path))
-
-    async def order(instance: Api, number: int) -> list[Answer]:
-        """One after the other on one instance, until the deletion is through."""
-        answers: list[Answer] = []
-        while not deletion.done():
-            answers.append(await submit(instance, partner_id, f"R-{number}-{len(answers)}"))
-        return answers
-
-    answers = list(chain.from_iterable(await asyncio.gather(order(api, 1), order(other, 2))))
-    deleted = await deletion
-    accepted = [answer for answer in answers if answer.status == 201]
-    if deleted.status == 204:
-        assert accepted == []
-        assert (await api.call("GET", path)).status == 404
-    else:
-        assert (deleted.status, deleted.code) == (409, "partner_has_orders")
-        assert accepted
-        assert (await api.call("GET", path)).body["active"] is True
-    assert {answer.code for answer in answers if answer.status == 403} <= {"partner_inactive"}

@@ -21,7 +21,7 @@ async def _tried(api: Api, operation: Operation, key: str | None, partner_id: st
     names = {name: str(uuid4()) for name in ("orderId", "partnerId", "keyId", "subscriptionId")}
     if "partner" in (operation.scopes or ()):
         names["partnerId"] = partner_id
-    body = {} if operation.body is not None else None
+    body: object = {} if operation.body is not None else None
     return await api.call(operation.method, operation.path.format(**names), body, key=key)
 
 

@@ -48,22 +48,22 @@ class _Counting(Reads):
     """Reads over one connection; counts the rows of `orders` that each question reads."""
 
     def __init__(self, connection: Connection) -> None:
-        self._connection = connection
+        self.connection = connection
         self.sequential = 0
         self.read = 0
 
     async def rows(self, query: str, parameters: Parameters = (), *, seconds: float = 0) -> list[tuple[Any, ...]]:
         del seconds
-        async with self._connection.transaction():
+        async with self.connection.transaction():
             scans_before, read_before = await self._counters()
-            cursor = await self._connection.execute(query, parameters or None, prepare=True, binary=True)
+            cursor = await self.connection.execute(query, parameters or None, prepare=True, binary=True)
             rows = await cursor.fetchall()
             scans, read = await self._counters()
             self.sequential, self.read = scans - scans_before, read - read_before
         return rows
 
     async def _counters(self) -> tuple[int, int]:
-        cursor = await self._connection.execute(
+        cursor = await self.connection.execute(
             "select seq_scan, seq_tup_read + idx_tup_fetch from pg_stat_xact_user_tables where relname = 'orders'"
         )
         row = await cursor.fetchone()
@@ -97,7 +97,7 @@ async def test_lists_read_what_they_show_by_plans_made_when_there_was_nothing(
     for filters in _COMBINATIONS:
         for _ in range(7):  # from the sixth time on PostgreSQL keeps the plan
             await _ask(counting, filters, changed=changed)
-    await counting._connection.execute(_GENERATE, (PARTNER, NOW, _MANY))
+    await counting.connection.execute(_GENERATE, (PARTNER, NOW, _MANY))
     for filters in _COMBINATIONS:
         shown = await _ask(counting, filters, changed=changed)
         assert counting.sequential == 0, filters
@@ -116,8 +116,8 @@ async def test_what_is_due_is_read_by_its_index_and_single_orders_by_theirs(coun
     in_flight = OrdersInFlight(counting)
     for _ in range(7):
         await in_flight.due(NOW, 10)
-    await counting._connection.execute(_GENERATE, (PARTNER, NOW, _MANY))
-    await counting._connection.execute(
+    await counting.connection.execute(_GENERATE, (PARTNER, NOW, _MANY))
+    await counting.connection.execute(
         "update orders set status = 'Submitted', due_at = received_at where row_version % 2000 = 0"
     )
     assert len(await in_flight.due(NOW + timedelta(seconds=_MANY), 5)) == 5
@@ -132,8 +132,8 @@ async def test_what_is_due_is_read_by_its_index_and_single_orders_by_theirs(coun
 async def test_a_strong_read_never_scans(counting: _Counting) -> None:
     for _ in range(7):
         await counting.rows(_ONE_BY_ONE, (UuidArray.of([PARTNER]),))
-    await counting._connection.execute(_GENERATE, (PARTNER, NOW, _MANY))
-    cursor = await counting._connection.execute("select order_id from orders limit 10")
+    await counting.connection.execute(_GENERATE, (PARTNER, NOW, _MANY))
+    cursor = await counting.connection.execute("select order_id from orders limit 10")
     ids = [row[0] for row in await cursor.fetchall()]
     assert len(await counting.rows(_ONE_BY_ONE, (UuidArray.of(ids),))) == len(ids)
     assert counting.sequential == 0
