@@ -33,7 +33,7 @@ select h.head, e.originator_id, e.state
 from (select coalesce(max(notification_id), 0) as head from stored_events) h
 left join stored_events e
     on e.topic = 'order.void_requested.v1'
-    and e.notification_id > %(after)s and e.notification_id <= %(after)s + %(limit)s
+    and e.notification_id > %(after)s and e.notification_id <= %(after)s::bigint + %(limit)s
 """
 
 _QUEUE = """

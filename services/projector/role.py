@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
-from projections.runner import ProjectionRunner
+from services.projector.projector import Projector
 
 if TYPE_CHECKING:
     from services.bootstrap import Platform
@@ -15,11 +15,9 @@ if TYPE_CHECKING:
 @asynccontextmanager
 async def projector_role(platform: Platform) -> AsyncIterator[None]:
     """Projects until left. Several processes at it do no harm: one page takes effect once."""
-    runner = ProjectionRunner(platform.recorder, platform.mapper, platform.connect("projector"))
-    woken = platform.listener.subscribe()
-    projecting = platform.tasks.run("projector", lambda: runner.run(woken))
+    projector = Projector(platform.recorder, platform.mapper, platform.connect("projector"), platform.listener)
+    await projector.start()
     try:
         yield
     finally:
-        await platform.tasks.end(projecting)
-        platform.listener.unsubscribe(woken)
+        await projector.stop()

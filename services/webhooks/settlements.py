@@ -27,7 +27,7 @@ _STRETCH = """
 select h.head, e.notification_id, e.originator_id, e.originator_version, e.topic, e.state
 from (select coalesce(max(notification_id), 0) as head from stored_events) h
 left join stored_events e
-    on e.notification_id > %(after)s and e.notification_id <= %(after)s + %(limit)s and e.topic = any(%(topics)s)
+    on e.notification_id > %(after)s and e.notification_id <= %(after)s::bigint + %(limit)s and e.topic = any(%(topics)s)
 order by e.notification_id
 """
 
