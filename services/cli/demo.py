@@ -9,10 +9,11 @@ import signal
 import sys
 import tempfile
 import time
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from functools import partial
+from io import TextIOWrapper
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING
 
 import click
 import structlog
@@ -33,7 +34,7 @@ from services.settings import Settings, read_settings
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-STARTED = "PostgreSQL made and started, and the service in front of it"
+_STARTED = "PostgreSQL made, service started"
 
 _INTRODUCTION = (
     "A museum lets travel agents sell its tickets. An agent sends an order in one call; the service answers at once, "
@@ -41,7 +42,7 @@ _INTRODUCTION = (
     "real: a PostgreSQL in a temporary folder, the service, and an agent that speaks to it over HTTP, all on this "
     "machine. Nothing of it is kept."
 )
-_STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 log = structlog.get_logger()
 
@@ -50,21 +51,116 @@ class _Stopped(Exception):
     """A signal asked for the end."""
 
     def __init__(self, number: int) -> None:
-        super().__init__(f"stopped by {signal.Signals(number).name}")
+        super().__init__(f"stopped by {signal.Signals(number).name}; everything is stopped and removed")
         self.status = 128 + number
 
 
 @click.command()
 def command() -> None:
     """Walk through the life of an order, on a service and a database of its own. Needs nothing, keeps nothing."""
-    # A character that the output's encoding does not have is no reason to fail.
-    sys.stdout.reconfigure(errors="replace")  # type: ignore[union-attr]
-    with _folder() as folder:
-        settings = _settings(folder)
-        with (folder / "service.log").open("w") as logs:
-            configure(settings.log_level, settings.log_format, logs)
-            run(partial(_until_told, settings, folder / "service.log"))
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a name that the terminal cannot show is no reason to fail
+    began = time.perf_counter()
+    narrator = Narrator(screen())
+    try:
+        with _folder() as folder:
+            _tell(narrator, folder)
+    except _Stopped as stopped:
+        fail(str(stopped), stopped.status)
+    if folder.exists():
+        fail(f"{folder} could not be removed")
+    seconds = time.perf_counter() - began
+    narrator.close(
+        f"All {narrator.steps} steps went as expected, in {seconds:.1f} s. Everything is stopped and removed."
+    )
 
 
-async def _until_told(settings: Settings, log_file: Path) -> None:
-    """Tell the story; whatever ends it, the service and its database have stopped when this returns."""
+def _tell(narrator: Narrator, folder: Path) -> None:
+    settings = _settings(folder)
+    log_file = folder / "service.log"
+    with log_file.open("w") as logs:
+        configure(settings.log_level, settings.log_format, logs)
+        try:
+            run(partial(_until_stopped, narrator, settings))
+        except _Stopped:
+            raise
+        except Exception as error:
+            log.exception("demo_failed")
+            told = str(error) if isinstance(error, Surprise) else f"{type(error).__name__}: {error}"
+            fail(f"{told}. The service's log is kept: {_kept(log_file)}")
+
+
+async def _until_stopped(narrator: Narrator, settings: Settings) -> None:
+    """Tell the story; whatever ends it, the service and its database have stopped when this returns.
+
+    The first signal ends it; a later one is ignored, so that it cannot leave a server behind.
+    """
+    received: list[int] = []
+    task = asyncio.current_task()
+    assert task is not None  # noqa: S101 - this runs in one
+    loop = asyncio.get_running_loop()
+
+    def stop(number: int) -> None:
+        if not received:
+            task.cancel()
+        received.append(number)
+
+    for number in _SIGNALS:
+        loop.add_signal_handler(number, stop, number)
+    try:
+        await _story(narrator, settings)
+    except (asyncio.CancelledError, Exception) as ended:
+        if received:
+            raise _Stopped(received[0]) from ended
+        raise
+    if received:
+        raise _Stopped(received[0])
+
+
+async def _story(narrator: Narrator, settings: Settings) -> None:
+    assert settings.operator_key is not None  # noqa: S101 - given below
+    narrator.title("The life of an order", _INTRODUCTION)
+    narrator.chapter("The museum opens its shop")
+    began = time.perf_counter()
+    async with Endpoint() as endpoint, running(settings) as url, ClientSession() as session:
+        assert url is not None  # noqa: S101 - there is a port
+        narrator.step(_STARTED, url, (time.perf_counter() - began) * 1000)
+        opened = await open_shop(narrator, session, url, settings.operator_key, endpoint)
+        story = Story(narrator, opened, endpoint)
+        await story.tell()
+        narrator.chapter("How long it took")
+        narrator.durations(story.measured)
+
+
+def _settings(folder: Path) -> Settings:
+    """Of the walk-through alone: what the environment says is for the service proper."""
+    return read_settings(
+        {
+            "OTA_CM_DATA_DIR": str(folder / "data"),
+            "OTA_CM_PORT": "0",
+            "OTA_CM_OPERATOR_KEY": key_text("operator", os.urandom(KEY_RANDOM_BYTES)),
+            "OTA_CM_WEBHOOK_ALLOW_HTTP": "true",
+            "OTA_CM_WEBHOOK_ALLOWED_NETWORKS": "127.0.0.0/8",
+            "OTA_CM_LOG_FORMAT": "json",
+        }
+    )
+
+
+@contextmanager
+def _folder() -> Iterator[Path]:
+    """A folder of our own; gone afterwards."""
+    folder = Path(tempfile.mkdtemp(prefix="ota-demo-"))
+    try:
+        # The data folder in it is closed; started by root, PostgreSQL runs as another user, who must get there.
+        folder.chmod(0o711)
+        yield folder
+    finally:
+        for number in _SIGNALS:
+            signal.signal(number, signal.SIG_IGN)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _kept(log_file: Path) -> Path:
+    descriptor, name = tempfile.mkstemp(prefix="ota-demo-", suffix=".log")
+    os.close(descriptor)
+    return Path(shutil.copyfile(log_file, name))

@@ -90,10 +90,15 @@ def list_(*, as_json: bool) -> None:
     if as_json:
         say_json([_line(key) for key in keys])
         return
-    table = Table("keyId", "scope", "name", "partnerId", "createdAt", box=None, pad_edge=False)
+    table = Table(box=None, pad_edge=False)
+    for column in ("keyId", "scope", "created (UTC)"):
+        table.add_column(column, no_wrap=True)  # an id that is cut cannot be revoked
+    for column in ("name", "partnerId") if any(key.partner_id for key in keys) else ("name",):
+        table.add_column(column, overflow="fold")
     for key in keys:
-        partner = str(key.partner_id) if key.partner_id is not None else ""
-        table.add_row(str(key.key_id), key.scope, _printable(key.name), partner, timestamp(key.created_at))
+        owner = (str(key.partner_id),) if key.partner_id is not None else ()
+        created = f"{key.created_at:%Y-%m-%d %H:%M}"
+        table.add_row(str(key.key_id), key.scope, created, _printable(key.name), *owner)
     screen().print(table)
 
 

@@ -39,21 +39,21 @@ class Narrator:
     def title(self, title: str, introduction: str) -> None:
         self._print(Text(title, style="bold"))
         self._print(Text())
-        self._print(Text(textwrap.fill(introduction, _COLUMNS)))
+        self._print(Text(_wrapped(introduction)))
 
     def chapter(self, title: str) -> None:
         self._chapters += 1
         self._print(Text())
-        self._print(Text(f"{self._chapters}  {title}", style="bold"))
+        self._print(Text(f"{self._chapters}  {title}", style="bold blue"))
 
     def say(self, sentence: str) -> None:
         """Who does what, and why."""
-        self._print(Text(textwrap.fill(sentence, _COLUMNS, initial_indent=" " * 3, subsequent_indent=" " * 3)))
+        self._print(Text(_wrapped(sentence, indent=3)))
 
     def step(self, request: str, came: str, ms: float) -> None:
         """What was sent, what came, and how long that took."""
         self.steps += 1
-        line = Text(f"     {request:<{_REQUEST_COLUMNS}}", style="dim")
+        line = Text().append(f"     {request:<{_REQUEST_COLUMNS}}", style="dim")
         line.append_text(_coloured(f"{came:<{_CAME_COLUMNS}}"))
         line.append(f"{ms:>{_MS_COLUMNS},.1f} ms", style="bold")
         self._print(line)
@@ -71,7 +71,7 @@ class Narrator:
 
     def durations(self, measured: Mapping[str, Sequence[float]]) -> None:
         """In milliseconds, each kind of step with how many there were, the fastest, the median and the slowest."""
-        rows = [("", "", "fastest", "median", "slowest")]
+        rows: list[tuple[str, ...]] = [("", "", "fastest", "median", "slowest")]
         for what, durations in measured.items():
             figures = (min(durations), statistics.median(durations), max(durations))
             rows.append((what, f"{len(durations)} x", *(f"{figure:,.1f} ms" for figure in figures)))
@@ -79,10 +79,15 @@ class Narrator:
 
     def close(self, sentence: str) -> None:
         self._print(Text())
-        self._print(Text(textwrap.fill(sentence, _COLUMNS), style="bold green"))
+        self._print(Text(_wrapped(sentence), style="bold green"))
 
     def _print(self, line: Text) -> None:
         self._console.print(line, soft_wrap=True)
+
+
+def _wrapped(text: str, *, indent: int = 0) -> str:
+    space = " " * indent
+    return textwrap.fill(text, _COLUMNS, initial_indent=space, subsequent_indent=space, break_on_hyphens=False)
 
 
 def _coloured(text: str) -> Text:

@@ -6,7 +6,6 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, NamedTuple
 
 from services.demo.caller import Caller
-from services.demo.story import CLIENT_STATE
 from services.demo.surprise import expect
 
 if TYPE_CHECKING:
@@ -14,6 +13,9 @@ if TYPE_CHECKING:
 
     from services.demo.endpoint import Endpoint
     from services.demo.narrator import Narrator
+
+
+CLIENT_STATE = "city-breaks"
 
 
 class Opened(NamedTuple):

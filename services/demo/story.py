@@ -6,25 +6,25 @@ import asyncio
 import time
 from collections import defaultdict
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from services.demo.caller import Answer, Caller
+from services.demo.opening import CLIENT_STATE
 from services.demo.order import Ordered, event_rows, tickets, wallet_rows
 from services.demo.surprise import Surprise, expect
 
 if TYPE_CHECKING:
+    from services.demo.caller import Answer
     from services.demo.endpoint import Endpoint
     from services.demo.narrator import Narrator
+    from services.demo.opening import Opened
 
 ORDERS = "/channelManager"
 ADULT, CHILD, COFFEE = "31001", "31003", "33001"
-CLIENT_STATE = "city-breaks"
 
-ACCEPTED = "an order taken or replaced: checked, stored, answered"
-SETTLED = "from its sending to the webhook that says it is ready"
-COMMANDED = "an order confirmed, cancelled or removed"
-READ = "an order, list or history read"
+ACCEPTED = "order taken: stored and answered"
+SETTLED = "order sent, to webhook received"
+COMMANDED = "order confirmed or cancelled"
+READ = "order, list or history read"
 
 _LIST_SECONDS = 5.0
 _LIST_PAUSE_SECONDS = 0.02
@@ -38,14 +38,12 @@ _WAY[4] = "replaced"
 class Story:
     """Told by calls of an agent. `measured`: milliseconds of what is worth comparing."""
 
-    def __init__(
-        self, narrator: Narrator, agent: Caller, partner_id: str, endpoint: Endpoint, prices: dict[str, Decimal]
-    ) -> None:
+    def __init__(self, narrator: Narrator, opened: Opened, endpoint: Endpoint) -> None:
         self._narrator = narrator
-        self._agent = agent
-        self._partner_id = partner_id
+        self._agent = opened.agent
+        self._partner_id = opened.partner_id
+        self._prices = opened.prices
         self._endpoint = endpoint
-        self._prices = prices
         self._visit = (datetime.now(UTC).date() + timedelta(days=14)).isoformat()
         self.measured: defaultdict[str, list[float]] = defaultdict(list)
 
@@ -104,7 +102,7 @@ class Story:
 
     async def _order_given_up(self) -> None:
         self._narrator.chapter("An order that nobody pays: removed")
-        self._narrator.say("A Draft that is cancelled is gone, and its reference is free again.")
+        self._narrator.say("The guest never pays. A Draft that is cancelled is gone, unlike a cancelled order.")
         ordered = await self._create([self._line(ADULT, 1)], "CITY-0003")
         await self._settled(ordered, "Draft")
         path = f"{ORDERS}/{ordered.order_id}"
@@ -166,7 +164,7 @@ class Story:
         expect("webhook's status", status, announcement.status)
         expect("webhook's clientState", CLIENT_STATE, announcement.client_state)
         ms = (announcement.at - ordered.sent_at) * 1000
-        self._step("webhook, after the order was sent", f"{status}, signature holds", ms, SETTLED)
+        self._step("webhook (time since the order was sent)", f"{status}, signature holds", ms, SETTLED)
 
     async def _shown(self, ordered: Ordered, status: str) -> dict[str, Any]:
         answer = await self._agent.call("GET", f"{ORDERS}/{ordered.order_id}", 200)
