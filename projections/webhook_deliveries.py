@@ -7,8 +7,9 @@ the database's, so that processes whose clocks differ agree on what is due.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final, Literal
 from uuid import UUID
 
@@ -225,6 +226,28 @@ async def release_of_the_dead(conn: Connection, leases: str) -> int:
         from dead where left_behind.lease_owner = dead.owner and left_behind.status = 'pending'
         """,
         {"leases": leases},
+        prepare=False,
+    )
+    return cursor.rowcount
+
+
+async def server_start(conn: Connection) -> datetime:
+    """When the database server began. A new moment: it may have forgotten what it had not yet written to disk."""
+    cursor = await conn.execute("select pg_postmaster_start_time()", prepare=False)
+    row = await cursor.fetchone()
+    assert row is not None  # noqa: S101 - it always answers
+    began: datetime = row[0]
+    return began
+
+
+async def release_forgotten(conn: Connection, owner: str, in_hand: Collection[UUID]) -> int:
+    """Give back what is leased to `owner`, and is not in its hand any more; answers how many."""
+    cursor = await conn.execute(
+        """
+        update webhook_deliveries set lease_owner = null, due_at = now()
+        where lease_owner = %(owner)s and status = 'pending' and id <> all (%(in_hand)s::uuid[])
+        """,
+        {"owner": owner, "in_hand": list(in_hand)},
         prepare=False,
     )
     return cursor.rowcount

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 Result = TypeVar("Result")
 
+_LET_GO_SECONDS = 1.0
+
 
 class DeadlinePassed(DatabaseUnavailable):
     """The database did not answer in time; the connection is shut down and of no further use."""
@@ -32,14 +34,23 @@ async def within(seconds: float, connection: AsyncConnection, work: Coroutine[An
     try:
         done, _ = await asyncio.wait({task}, timeout=seconds)
     except asyncio.CancelledError:
-        shut_down(connection)
-        task.add_done_callback(_outcome_read)
+        await _abandon(connection, task)
         raise
     if not done:
-        shut_down(connection)
-        task.add_done_callback(_outcome_read)
+        await _abandon(connection, task)
         raise DeadlinePassed
     return task.result()
+
+
+async def _abandon(connection: AsyncConnection, task: asyncio.Future[Any]) -> None:
+    """End the conversation, and go on only once the work has noticed, which it does at once.
+
+    Whoever owns the connection (a pool) closes it next. Closed under the work's hands, its descriptor goes to another
+    connection while the work still watches it: that ended the whole process (segmentation fault in libpq).
+    """
+    shut_down(connection)
+    task.add_done_callback(_outcome_read)
+    await asyncio.wait({task}, timeout=_LET_GO_SECONDS)
 
 
 def shut_down(connection: AsyncConnection) -> None:

@@ -45,6 +45,7 @@ class Marks:
         self._outcomes: list[Outcome] = []
         self._given_back: list[UUID] = []
         self._something = asyncio.Event()
+        self._ending = asyncio.Event()
 
     def waiting(self) -> set[UUID]:
         """The deliveries that are not written yet."""
@@ -60,10 +61,15 @@ class Marks:
         self._given_back.append(delivery_id)
         self._something.set()
 
+    def end(self) -> None:
+        """Have `run` return, after the statement that it is in."""
+        self._ending.set()
+        self._something.set()
+
     async def run(self) -> None:
-        """Write as marks come, until cancelled. With the database away they are kept and tried again."""
+        """Write as marks come, until `end`. With the database away they are kept and tried again."""
         wait = _FIRST_WAIT
-        while True:
+        while not self._ending.is_set():
             await self._something.wait()
             try:
                 with translated_faults():
@@ -74,11 +80,12 @@ class Marks:
                             wait = _FIRST_WAIT
             except DatabaseUnavailable as error:
                 _log.warning("webhook_marks_wait", error=str(error), count=len(self._outcomes))
-                await asyncio.sleep(wait)
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._ending.wait(), wait)
                 wait = min(2 * wait, _LONGEST_WAIT)
 
     async def flush(self) -> None:
-        """Write everything that is there, while `run` is not running.
+        """Write everything that is there, once `run` has returned.
 
         Raises DatabaseUnavailable; what was not written is kept then.
         """
@@ -88,12 +95,12 @@ class Marks:
                     await self._write_all(conn)
 
     async def _more_comes(self) -> bool:
-        """Gathers for a moment from the first mark; False where none comes for a while."""
+        """Gathers for a moment from the first mark; False at the end, and where none comes for a while."""
         with suppress(TimeoutError):
             async with asyncio.timeout(_IDLE_SECONDS):
                 await self._something.wait()
                 await asyncio.sleep(_GATHER_SECONDS)
-        return self._something.is_set()
+        return self._something.is_set() and not self._ending.is_set()
 
     async def _write_all(self, conn: Connection) -> None:
         while self._outcomes or self._given_back:

@@ -50,11 +50,15 @@ class Settled:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A stretch of the log up to `through`: what settled in it, and which subscriptions were disabled or deleted."""
+    """A stretch of the log up to `through`: what settled in it, and which subscriptions were disabled or deleted.
+
+    `set_up`: the last position in it at which something was set up (a subscription, for one); 0: nothing was.
+    """
 
     through: int
     settled: Sequence[Settled] = ()
     ended: Sequence[UUID] = ()
+    set_up: int = 0
 
 
 def delivery_id(subscription_id: UUID, epoch: int, event: Settled) -> UUID:
@@ -138,8 +142,8 @@ class Publisher:
             stored = self._seen = await self._load()
         page = await self._read_page(self._seen, limit)
         passed = page.through - self._seen
-        if passed:
-            await self._caught_up(page.through)
+        if page.set_up:
+            await self._caught_up(page.set_up)
         deliveries = [
             delivery
             for event in page.settled

@@ -22,6 +22,7 @@ from services.ordering.context import CommandContext
 from services.setup.streams import SUBSCRIPTIONS
 from services.webhooks.client import open_session
 from services.webhooks.endpoints import Endpoint
+from services.webhooks.living import Living
 from services.webhooks.publisher import Publisher
 from services.webhooks.sender import Sender
 from services.webhooks.settlements import Settlements
@@ -64,6 +65,9 @@ async def webhooks_role(platform: Platform) -> AsyncIterator[None]:
             owner=platform.owner,
             lease_seconds=sender.limits.lease_seconds,
         )
+        living = Living(platform.pool, platform.owner, sender.held)
+        await living.begin()
+        living_on = platform.tasks.run("webhook_living", living.run)
         await sender.start()
         woken = platform.listener.subscribe()
         publishing = platform.tasks.run("webhook_publisher", lambda: _publish(publisher, woken))
@@ -74,6 +78,7 @@ async def webhooks_role(platform: Platform) -> AsyncIterator[None]:
             await platform.tasks.end(publishing, pruning)
             platform.listener.unsubscribe(woken)
             await sender.stop(STOP_SECONDS)
+            await platform.tasks.end(living_on)
 
 
 class Endpoints:
@@ -81,11 +86,19 @@ class Endpoints:
 
     def __init__(self, platform: Platform) -> None:
         self._platform = platform
+        self._opened: dict[UUID, tuple[Subscribed, Endpoint]] = {}
 
     def find(self, subscription_id: UUID) -> Endpoint | None:
         known = self._platform.directory.subscriptions.get(subscription_id)
         if known is None:
+            self._opened.pop(subscription_id, None)
             return None
+        opened = self._opened.get(subscription_id)
+        if opened is None or opened[0] is not known:
+            opened = self._opened[subscription_id] = (known, self._open(subscription_id, known))
+        return opened[1]
+
+    def _open(self, subscription_id: UUID, known: Subscribed) -> Endpoint:
         living = known.subscription
         cipher = self._platform.secrets.key_ring.cipher(known.key) if known.key is not None else None
         return Endpoint(

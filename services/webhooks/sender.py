@@ -117,6 +117,10 @@ class Sender:
         """How many deliveries are in memory: queued, being attempted or not yet marked."""
         return len(self._held)
 
+    def held(self) -> frozenset[UUID]:
+        """Which these are."""
+        return frozenset(self._held)
+
     async def start(self) -> None:
         """Begin to take what is due, and to mark."""
         self._loops = [asyncio.create_task(self._marks.run()), asyncio.create_task(self._take_when_due())]
@@ -132,10 +136,13 @@ class Sender:
         self._stopping = True
         if self._attempts:
             await asyncio.wait(self._attempts, timeout=deadline_seconds)
-        under_way = [*self._attempts, *self._loops]
-        for task in under_way:
-            task.cancel()
-        await asyncio.gather(*under_way, return_exceptions=True)
+        for attempt_under_way in self._attempts:
+            attempt_under_way.cancel()
+        await asyncio.gather(*self._attempts, return_exceptions=True)
+        # Not cancelled: each is in one statement at most, which has a deadline of its own.
+        self._marks.end()
+        self._look.set()
+        await asyncio.gather(*self._loops)
         for delivery_id in self._held - self._marks.waiting():
             self._marks.give_back(delivery_id)
         try:
@@ -236,7 +243,7 @@ class Sender:
 
     async def _take_when_due(self) -> None:
         """Take rows from the table when they fall due: woken by the earliest, and each second in any case."""
-        while True:
+        while not self._stopping:
             wait = _POLL_SECONDS
             try:
                 wait = await self._take()
@@ -244,9 +251,10 @@ class Sender:
                 _log.warning("webhook_queue_unreachable", error=str(error))
             except Exception:
                 _log.exception("webhook_queue_failed")
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._look.wait(), wait)
-            self._look.clear()
+            if not self._stopping:
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._look.wait(), wait)
+                self._look.clear()
 
     async def _take(self) -> float:
         """Take what is due and there is room for; answers how many seconds to sleep then."""

@@ -20,14 +20,15 @@ _STATUS: Final[Mapping[str, Literal["Issued", "Draft", "Error"]]] = {
     "order.drafted.v1": "Draft",
     "order.failed.v1": "Error",
 }
-_ENDED: Final = ("subscription.disabled.v1", "subscription.deleted.v1")
+_ENDED: Final = frozenset({"subscription.disabled.v1", "subscription.deleted.v1"})
 
 # Positions have no gaps, so a stretch of positions is a page.
 _STRETCH = """
 select h.head, e.notification_id, e.originator_id, e.originator_version, e.topic, e.state
 from (select coalesce(max(notification_id), 0) as head from stored_events) h
 left join stored_events e
-    on e.notification_id > %(after)s and e.notification_id <= %(after)s::bigint + %(limit)s and e.topic = any(%(topics)s)
+    on e.notification_id > %(after)s and e.notification_id <= %(after)s::bigint + %(limit)s
+    and (e.topic = any(%(settling)s) or (e.topic not like 'order.%%' and e.topic not like 'reference.%%'))
 order by e.notification_id
 """
 
@@ -72,17 +73,20 @@ class Settlements:
 
     async def page(self, after: int, limit: int) -> Page:
         """The next `limit` positions at most. Raises DatabaseUnavailable."""
-        parameters = {"after": after, "limit": limit, "topics": [*_STATUS, *_ENDED]}
+        parameters = {"after": after, "limit": limit, "settling": list(_STATUS)}
         settled: list[Settled] = []
         ended: list[UUID] = []
+        set_up = 0
         rows = await self._reads.rows(_STRETCH, parameters)
         for _, position, stream, version, topic, state in rows:
             if topic in _STATUS:
                 settled.append(_settled(position, stream, version, topic, state))
-            elif topic is not None:
+                continue
+            set_up = position or 0  # none on the one row of an empty stretch
+            if topic in _ENDED:
                 ended.append(_decode_ended(state).data.subscription_id)
         head = rows[0][0]
-        return Page(max(min(head, after + limit), after), settled, ended)
+        return Page(max(min(head, after + limit), after), settled, ended, set_up)
 
 
 def _settled(position: int, order_id: UUID, version: int, topic: str, state: bytes) -> Settled:

@@ -29,6 +29,7 @@ class Log:
     head: int = 0
     settled: dict[int, Settled] = field(default_factory=dict)
     ended: dict[int, UUID] = field(default_factory=dict)
+    set_up: int = 0
     subscriptions: list[Subscribed] = field(default_factory=lambda: [subscribed(1)])
     caught_up: list[int] = field(default_factory=list)
     handed_over: list[LeasedDelivery] = field(default_factory=list)
@@ -45,6 +46,7 @@ class Log:
             through,
             [event for position, event in sorted(self.settled.items()) if after < position <= through],
             [ended for position, ended in sorted(self.ended.items()) if after < position <= through],
+            self.set_up if after < self.set_up <= through else 0,
         )
 
     async def has_caught_up(self, position: int) -> None:
@@ -109,10 +111,17 @@ async def test_a_page_becomes_rows_that_the_sender_is_handed(log: Log, pool: Poo
     assert await stored_position(conn) == 6
 
 
-async def test_the_directory_has_caught_up_before_a_page_is_worked_on(log: Log, pool: Pool) -> None:
+async def test_the_directory_has_caught_up_with_what_was_set_up_before_a_page_is_worked_on(
+    log: Log, pool: Pool
+) -> None:
     log.settle(3)
-    await publisher(log, pool).run_page()
-    assert log.caught_up == [3]
+    log.set_up = 2
+    working = publisher(log, pool)
+    await working.run_page()
+    assert log.caught_up == [2]
+    log.settle(4)
+    await working.run_page()
+    assert log.caught_up == [2], "nothing was set up since: the directory need not be asked"
 
 
 async def test_page_after_page_until_the_log_ends(log: Log, pool: Pool) -> None:

@@ -148,7 +148,7 @@ async def test_one_of_a_subscription_not_heard_of_yet_stays_pending(
         await queue_and_offer(pool, sender, [new])
         await until(lambda: sender.in_hand == 0)
     stored = await row(conn, new.id)
-    assert (stored.status, stored.tried, stored.lease_owner) == ("pending", 0, None)
+    assert (stored.status, stored.tried, stored.attempts) == ("pending", 0, [])
     assert receiver.received == []
 
 

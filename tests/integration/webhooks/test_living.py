@@ -1,0 +1,74 @@
+"""Deliveries in the hand of a sender that died are sent by another within seconds; one that lives keeps its own."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from uuid import UUID
+
+import pytest
+
+from infra.postgres.connections import Connection, Pool
+from projections.webhook_deliveries import enqueue, server_start
+from services.webhooks import living
+from services.webhooks.living import Living
+from tests.integration.webhooks.queue import new_delivery, row
+
+FIRST = UUID(int=1)
+
+
+async def _begun(pool: Pool, owner: str, *held: UUID) -> Living:
+    begun = Living(pool, owner, lambda: held)
+    await begun.begin()
+    return begun
+
+
+async def _lapse(conn: Connection, owner: str) -> None:
+    """As if this sender had not renewed its lease for long."""
+    await conn.execute("update leases set expires_at = now() - interval '1 second' where owner = %s", (owner,))
+
+
+async def test_what_a_dead_sender_had_in_hand_is_due_at_once(pool: Pool, conn: Connection) -> None:
+    await _begun(pool, "dead")
+    alive = await _begun(pool, "alive")
+    theirs, ours = new_delivery(FIRST), new_delivery(FIRST)
+    await enqueue(conn, [theirs], "dead", 60)
+    await enqueue(conn, [ours], "alive", 60)
+    assert await alive.look() == 0
+    await _lapse(conn, "dead")
+    assert await alive.look() == 1
+    given_back, kept = await row(conn, theirs.id), await row(conn, ours.id)
+    assert (given_back.lease_owner, given_back.status) == (None, "pending")
+    assert given_back.due_in is not None
+    assert given_back.due_in <= 0
+    assert kept.lease_owner == "alive"
+    assert await alive.look() == 0
+
+
+async def test_leases_of_other_kinds_are_left_alone(pool: Pool, conn: Connection) -> None:
+    await conn.execute("insert into leases values ('issuer', 'dead', 7, now() - interval '1 hour')")
+    alive = await _begun(pool, "alive")
+    await alive.look()
+    cursor = await conn.execute("select epoch from leases where name = 'issuer'")
+    assert await cursor.fetchone() == (7,)
+
+
+async def test_what_a_server_forgot_that_crashed_is_due_at_once(
+    pool: Pool, conn: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A mark that was lost with it leaves the row leased, although the sender has let go of it."""
+    forgotten, in_hand, others = new_delivery(FIRST), new_delivery(FIRST), new_delivery(FIRST)
+    await enqueue(conn, [forgotten, in_hand], "alive", 60)
+    await enqueue(conn, [others], "another", 60)
+    alive = await _begun(pool, "alive", in_hand.id)
+    assert await alive.look() == 0
+    began = await server_start(conn)
+
+    async def started_again(_: Connection) -> datetime:
+        return began + timedelta(seconds=1)
+
+    monkeypatch.setattr(living, "server_start", started_again)
+    assert await alive.look() == 1
+    assert (await row(conn, forgotten.id)).lease_owner is None
+    assert (await row(conn, in_hand.id)).lease_owner == "alive"
+    assert (await row(conn, others.id)).lease_owner == "another"
+    assert await alive.look() == 0
