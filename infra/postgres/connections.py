@@ -8,6 +8,7 @@ file, certificates). Kerberos would block, so it is off unless the connection st
 from __future__ import annotations
 
 import asyncio
+import select
 from collections.abc import Coroutine, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Any, TypeVar
@@ -153,7 +154,15 @@ async def within(connection: Connection, operation: Coroutine[Any, Any, T], seco
 
 
 async def _check(connection: Connection) -> None:
-    """Whether the connection still works: asked with a deadline, for a frozen server never answers."""
+    """Whether the connection still works. One that its server left has something to read: the end.
+
+    Only such a one is asked: asking each cost a round trip and 150 µs every time that one was handed out.
+    """
+    waiting = select.poll()
+    waiting.register(connection.fileno(), select.POLLIN)
+    if not waiting.poll(0):
+        return
+    # With a deadline, for a frozen server never answers.
     await within(connection, psycopg_pool.AsyncConnectionPool.check_connection(connection), _ANSWER_SECONDS)
 
 

@@ -118,7 +118,7 @@ async def test_a_pool_gives_working_connections_after_all_of_them_were_lost(dsn:
             assert (await settings(connection, "transaction_timeout"))["transaction_timeout"] == "4000"
         async with await connect(dsn, application_name="operator") as operator:
             await operator.execute(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'pooled'"
+                "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE application_name = 'pooled'"
             )
         async with pool.connection(timeout=10) as connection:
             cursor = await connection.execute("SELECT 1")
