@@ -1,0 +1,65 @@
+"""The receiver's process as a test sees it: its address, and what has arrived there, signatures verified."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from standardwebhooks import Webhook
+
+from tests.bench.processes import Server
+from tests.e2e.client import Client
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One attempt as it arrived. `taken`: it was answered with 2xx."""
+
+    webhook_id: str
+    order_id: str
+    status: str
+    body: str
+    taken: bool
+
+
+class Endpoint:
+    def __init__(self, port: int) -> None:
+        self.url = f"http://127.0.0.1:{port}/hook"
+        self._client = Client(lambda: port, None)
+
+    def deliveries(self, secret: str) -> list[Delivery]:
+        """All attempts so far, in order. Raises WebhookVerificationError where a signature does not hold."""
+        verifier = Webhook(secret)
+        arrived = []
+        for one in self._client.got("GET", "/deliveries"):
+            verifier.verify(one["body"], one["headers"])
+            (event,) = json.loads(one["body"])["value"]
+            assert event["eventName"] == "ota_cm_order_processed"
+            payload = event["payload"]
+            arrived.append(
+                Delivery(
+                    one["headers"]["webhook-id"],
+                    payload["orderId"],
+                    payload["status"],
+                    one["body"],
+                    one["status"] < 300,
+                )
+            )
+        return arrived
+
+    def close(self) -> None:
+        self._client.close()
+
+
+@contextmanager
+def running_endpoint(folder: Path, *, refuse_every: int = 0) -> Iterator[Endpoint]:
+    arguments = ("--refuse-every", str(refuse_every))
+    with Server("tests.e2e.receiver", *arguments, log=folder / "receiver.log") as server:
+        endpoint = Endpoint(server.port)
+        try:
+            yield endpoint
+        finally:
+            endpoint.close()
