@@ -119,7 +119,9 @@ async def store(settings: Settings, *, migrates: bool, pool_min: int = 1, pool_m
             await migrate(dsn)
         elif missing := await pending(dsn):
             raise MigrationError(f"the schema is behind: `channel-manager migrate` applies {', '.join(missing)}")
-        pool = await open_pool(dsn, application_name="channel-manager", min_size=pool_min, max_size=pool_max)
+        pool = await open_pool(
+            dsn, application_name="channel-manager", min_size=pool_min, max_size=pool_max, settings=READ_SETTINGS
+        )
         stack.push_async_callback(pool.close)
         reads = Reads(pool)
         group_commit = GroupCommit(partial(connect, dsn, application_name="channel-manager writer", for_writing=True))

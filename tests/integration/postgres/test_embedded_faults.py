@@ -259,7 +259,12 @@ def test_orphans_that_become_our_children_are_buried(server: EmbeddedPostgres) -
             os.kill(postmaster(server), signal.SIGKILL)
             os.kill(orphan, signal.SIGKILL)
             until(lambda: not alive(orphan))
-            until(lambda: (reap_orphans(), not Path(f"/proc/{orphan}").exists())[1])
+
+            def buried() -> bool:
+                reap_orphans()
+                return not Path(f"/proc/{orphan}").exists()
+
+            until(buried)
     finally:
         libc.prctl(_PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0)
 

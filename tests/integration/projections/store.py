@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from functools import partial
-from typing import LiteralString
+from typing import Any, LiteralString
 from uuid import UUID, uuid4
 
 from uuid_utils.compat import uuid7
@@ -85,7 +85,7 @@ class Store:
         finally:
             await connection.close()
 
-    async def rows(self, query: str, *parameters: object) -> list[tuple[object, ...]]:
+    async def rows(self, query: str, *parameters: object) -> list[tuple[Any, ...]]:
         return await self.reads.rows(query, parameters)
 
     async def execute(self, query: LiteralString, *parameters: object) -> None:

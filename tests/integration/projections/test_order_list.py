@@ -192,6 +192,7 @@ async def test_who_keeps_the_last_row_version_never_misses_a_change(store: Store
     orders = await _submitted(store, 6)
     copy: dict[UUID, str] = {}
     last = 0
+    page = OrderPage([], "")
     for _ in range(12):
         order = random.choice(orders)
         if order.state.status == "Submitted":  # type: ignore[union-attr]

@@ -33,7 +33,7 @@ async def _rebuild(store: Store) -> int:
 
 
 async def _states(store: Store) -> dict[object, ExistingOrder]:
-    return {row[0]: decode_state(row[1]) for row in await store.rows("select order_id, document from orders")}  # type: ignore[arg-type]
+    return {row[0]: decode_state(row[1]) for row in await store.rows("select order_id, document from orders")}
 
 
 @asynccontextmanager

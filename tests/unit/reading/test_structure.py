@@ -265,7 +265,8 @@ def test_reading_stops_one_fault_after_what_an_answer_shows() -> None:
     last = reading.value.parts[25]
     assert isinstance(last, Part)
     assert last.names == [UNSET] * 3
-    assert last.quantity is UNSET  # not looked at, so not known: 1 would be a guess
+    quantity: object = last.quantity
+    assert quantity is UNSET  # not looked at, so not known: 1 would be a guess
     assert reading.value.parts[26] is UNSET
     assert reading.value.note is UNSET
     assert reading.value.kind is UNSET

@@ -21,8 +21,8 @@ def test_the_body_is_the_contracts_to_the_byte() -> None:
 
 
 def test_what_the_client_gave_is_echoed_beside_its_state() -> None:
-    given = {"client_state": "a", "app_id": "b", "company_id": "c", "company_name": "Ærø æblemost"}
-    [delivery] = deliveries_for(settled(), [subscribed(**given)], 1)
+    given = subscribed(client_state="a", app_id="b", company_id="c", company_name="Ærø æblemost")
+    [delivery] = deliveries_for(settled(), [given], 1)
     [notification] = json.loads(delivery.body)["value"]
     assert list(notification) == [
         "eventName",
