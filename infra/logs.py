@@ -34,7 +34,10 @@ def configure(level: str, form: LogFormat, stream: TextIO | None = None) -> None
         shared.append(structlog.processors.format_exc_info)
         shared.append(structlog.processors.JSONRenderer(serializer=_json))
     else:
-        shared.append(structlog.dev.ConsoleRenderer(colors=out.isatty()))
+        # Plain tracebacks: the default ones, by rich, show the local variables, which may be a guest's name.
+        shared.append(
+            structlog.dev.ConsoleRenderer(colors=out.isatty(), exception_formatter=structlog.dev.plain_traceback)
+        )
     structlog.configure(
         processors=shared,
         wrapper_class=structlog.make_filtering_bound_logger(threshold),

@@ -7,13 +7,14 @@ business of the reader of `OrderBody`: where it found a fault, the field is UNSE
 from collections.abc import Iterator
 from datetime import datetime
 from decimal import Decimal
+from itertools import islice
 from typing import TypeAlias
 
 from msgspec import UNSET, UnsetType
 
 from domain.catalog.items import Catalog, Item, description, issuable_now
 from domain.catalog.visits import VisitFault, visit_faults
-from domain.faults import Fault, Token, pointer_to
+from domain.faults import FAULT_LIMIT, Fault, Token, pointer_to, until_enough
 from domain.order.body import ComponentVisitBody, LineBody, WalletBody
 from domain.order.body import OrderBody as OrderBody
 from domain.order.content import ComponentVisit, OrderContent, OrderLine, text_language
@@ -40,22 +41,29 @@ def submission_faults(
         faults.append(Fault("/partnerId", "unknown_partner", "There is no such partner."))
     if not _known(body.items):
         return faults
-    shown: set[str] = set()
-    wallets = 0
-    for index, line in enumerate(body.items):
-        if not _known(line):
-            continue
-        item = _item_of(line, catalog)
-        count = _wallet_count(line, item)
-        wallets += count or 0
-        faults += _item_faults(index, line, item, catalog, now)
-        if line.wallet is not None and _known(line.wallet):
-            faults += _wallet_faults(index, line.wallet, count, shown)
-        if catalog is not None and item is not None and (line.wallet or line.component_schedule or item.is_package):
-            faults += _schedule_faults(index, line, item, catalog, now)
+    lines = [(index, line, _item_of(line, catalog)) for index, line in enumerate(body.items) if _known(line)]
+    wallets = sum(_wallet_count(line, item) or 0 for _, line, item in lines)
     if wallets > max_wallets:
         faults.append(Fault("/items", "too_many", f"Expected at most {max_wallets} wallets in all, got {wallets}."))
+    shown: set[str] = set()
+    return faults + until_enough(_line_faults(index, line, item, catalog, now, shown) for index, line, item in lines)
+
+
+def _line_faults(
+    index: int, line: LineBody, item: Item | None, catalog: Catalog | None, now: datetime, shown: set[str]
+) -> list[Fault]:
+    """`shown`: the external reference numbers so far, of all lines."""
+    faults = _item_faults(index, line, item, catalog, now)
+    if line.wallet is not None and _known(line.wallet):
+        faults += _wallet_faults(index, line.wallet, _wallet_count(line, item), shown)
+    if catalog is not None and item is not None and (line.wallet or line.component_schedule or item.is_package):
+        faults += _schedule_faults(index, line, item, catalog, now)
     return faults
+
+
+def _first(faults: Iterator[Fault]) -> Iterator[Fault]:
+    """Of an array's faults, in its order, as many as can be shown: it may have a third of a million."""
+    return islice(faults, FAULT_LIMIT + 1)
 
 
 def _known(value: object) -> bool:
@@ -104,7 +112,6 @@ def _component_visit_faults(
 
 
 def _wallet_faults(index: int, wallet: WalletBody, count: int | None, shown: set[str]) -> Iterator[Fault]:
-    """`shown`: the external reference numbers so far, of all lines."""
     place = ("items", index, "wallet")
     for name, texts in (
         ("names", wallet.names),
@@ -114,14 +121,17 @@ def _wallet_faults(index: int, wallet: WalletBody, count: int | None, shown: set
             message = f"Expected {count}, one for each wallet of the line, got {len(texts)}."
             yield _fault(place, name, "wallet_count", message)
     references = wallet.external_reference_numbers
-    if references is None or not _known(references):
-        return
+    if references is not None and _known(references):
+        yield from _first(_duplicate_faults((*place, "externalReferenceNumbers"), references, shown))
+
+
+def _duplicate_faults(place: tuple[Token, ...], references: tuple[str, ...], shown: set[str]) -> Iterator[Fault]:
     for position, reference in enumerate(references):
         if not reference or not _known(reference):
             continue
         if reference in shown:
             message = "Another wallet of this order has this external reference number."
-            yield _fault((*place, "externalReferenceNumbers"), position, "duplicate", message)
+            yield _fault(place, position, "duplicate", message)
         shown.add(reference)
 
 
@@ -133,7 +143,7 @@ def _schedule_faults(index: int, line: LineBody, item: Item, catalog: Catalog, n
     if item.is_package:
         components = {component.item_number for component in item.components}
         for place, schedule in schedules:
-            yield from _entry_faults(place, schedule, components, catalog, now)
+            yield from _first(_entry_faults(place, schedule, components, catalog, now))
         yield from _unscheduled_faults(index, line, components, schedules, catalog, now)
     else:
         for place, _ in schedules:

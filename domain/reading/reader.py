@@ -7,6 +7,7 @@ from typing import ClassVar, Final, Generic, TypeVar
 
 import msgspec
 from msgspec import UNSET, Struct, inspect
+from msgspec.structs import replace
 
 from domain.faults import Fault, FaultReport, report_of
 from domain.reading.structure import compile_type
@@ -49,6 +50,7 @@ class Reading(Struct, Generic[T]):
     _decoder: "msgspec.json.Decoder[object]"
     faults: Sequence[Fault] = ()
     _raw: object = _UNREAD
+    _truncated: bool = False
 
     def __repr__(self) -> str:
         """Without the body: a repr ends in logs and tracebacks."""
@@ -71,7 +73,8 @@ class Reading(Struct, Generic[T]):
         except MalformedJson:
             # It was decoded once, and nothing was wrong; this time there is less stack left. Order is all that is lost.
             raw = None
-        return report_of(raw, faults)
+        report = report_of(raw, faults)
+        return replace(report, truncated=True) if self._truncated else report
 
 
 class Reader(Generic[T]):
@@ -110,7 +113,7 @@ class Reader(Generic[T]):
         value = self._check(raw, None, walk)
         if not isinstance(value, self._of):
             value = self._of(**dict.fromkeys(self._of.__struct_fields__, UNSET))
-        return Reading(value, body, self._untyped, walk.faults, raw)
+        return Reading(value, body, self._untyped, walk.faults, raw, walk.truncated)
 
 
 def _never(body: bytes) -> None:  # noqa: ARG001 - in the place of a search

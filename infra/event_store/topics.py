@@ -72,3 +72,8 @@ SETTLEMENTS = frozenset({"order.issued.v1", "order.drafted.v1", "order.failed.v1
 
 for _topic, _event in TOPICS.items():
     register_topic(_topic, _event)
+
+
+def is_of_order(topic: str) -> bool:
+    """Whether an event is one of an order's: a stream of another kind may be asked for by its id."""
+    return topic.startswith("order.")

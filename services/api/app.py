@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 import time
 from collections import defaultdict
@@ -15,6 +14,7 @@ from aiohttp import web
 from domain.reading import MalformedJson
 from infra.event_store.group_commit import OutcomeUnknown, RefusedByStore, StoreUnavailable
 from infra.postgres.errors import DatabaseUnavailable
+from services.api.arrival import JSON, MAX_BODY_BYTES, body_of, internal_error
 from services.api.call import Call
 from services.api.problems import Problem, not_found
 
@@ -26,10 +26,9 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 
-MAX_BODY_BYTES = 1024 * 1024
-BODY_SECONDS = 30.0
-JSON = "application/json"
 CORRELATION_HEADER = "X-Correlation-Id"
+_PRECISION = {JSON: 2, "application/*": 1, "*/*": 0, "*": 0}
+_NOT_ACCEPTED = re.compile(r"q=0(\.0*)?\Z")
 _CORRELATION_ID = re.compile(r"[A-Za-z0-9._-]{1,100}\Z")
 
 _UNAVAILABLE = "The store cannot be reached: nothing was accepted. Try again."
@@ -75,7 +74,7 @@ def _handler(operation: Operation, services: Services) -> Callable[[web.Request]
                 if operation.changes:
                     await services.authentication.ensure_active(caller)
             _ensure_acceptable(request)
-            body = await _body(request) if operation.body is not None else b""
+            body = await body_of(request) if operation.body is not None else b""
             response = await operation.handler(
                 Call(request, operation, services, correlation_id, services.now(), caller, body)
             )
@@ -106,50 +105,27 @@ def problem_of(error: Exception, correlation_id: str) -> Problem:
             return Problem("unavailable", _UNAVAILABLE)
         case OutcomeUnknown():
             return Problem("outcome_unknown", _OUTCOME_UNKNOWN)
-        case web.HTTPRequestEntityTooLarge():
-            return _too_large()
         case RefusedByStore():
             log.error("request_refused_by_store", sqlstate=str(error), correlation_id=correlation_id)
         case _:
             log.error("request_failed", exc_info=error, correlation_id=correlation_id)
-    detail = "Something went wrong on our side; nothing is known to have changed. Give us the correlationId."
-    return Problem("internal_error", detail, members={"correlationId": correlation_id})
-
-
-async def _body(request: web.Request) -> bytes:
-    """The body whole. Raises Problem 413, 415, 408."""
-    if not request.body_exists:
-        return b""
-    if request.content_length is not None and request.content_length > MAX_BODY_BYTES:
-        raise _too_large()
-    if request.content_type != JSON or "Content-Type" not in request.headers:
-        raise Problem(
-            "unsupported_media_type",
-            f"Send the body as {JSON}.",
-            members={"accepted": [JSON]},
-            headers={"Accept": JSON},
-        )
-    if request.content.is_eof():  # it came with the head, as most do: nothing to wait for
-        return await request.read()
-    try:
-        async with asyncio.timeout(BODY_SECONDS):
-            return await request.read()
-    except TimeoutError:
-        problem = Problem("request_timeout", "The request did not arrive whole within 30 s.")
-        problem.headers["Connection"] = "close"
-        raise problem from None
-
-
-def _too_large() -> Problem:
-    # The rest of the body is not read: the connection cannot be used again.
-    return Problem("payload_too_large", "A body has at most 1 MiB.", headers={"Connection": "close"})
+    return internal_error(correlation_id)
 
 
 def _ensure_acceptable(request: web.Request) -> None:
-    accept = request.headers.get("Accept")
-    if accept is None or "*/*" in accept or "application/" in accept or not accept.strip():
+    """Of the ranges in Accept that hold our type, the most precise one decides (RFC 9110, section 12.5.1)."""
+    accept = ",".join(request.headers.getall("Accept", ()))
+    if not accept.strip():
         return
-    raise Problem("not_acceptable", f"Answers are {JSON}.", members={"available": [JSON]}, headers={"Accept": JSON})
+    precise, accepted = -1, False
+    for media_range in accept.split(","):
+        kind, *parameters = (part.strip().lower() for part in media_range.split(";"))
+        precision = _PRECISION.get(kind, -1)
+        if precision > precise:
+            precise, accepted = precision, not any(_NOT_ACCEPTED.match(parameter) for parameter in parameters)
+    if not accepted:
+        detail = f"Answers are {JSON}."
+        raise Problem("not_acceptable", detail, members={"available": [JSON]}, headers={"Accept": JSON})
 
 
 def _correlation_id(request: web.Request) -> str:

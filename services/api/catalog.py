@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from aiohttp import web
 
@@ -12,7 +13,6 @@ from domain.catalog.body import CatalogBody
 from domain.catalog.publishing import CATALOG_READER, catalog_faults
 from domain.catalog.showing import catalog_json
 from domain.catalog.stream import CatalogEvent, CatalogFaulty, PublishCatalog, Published, decide, venue_id_of
-from domain.faults import Fault
 from domain.streams import catalog_stream
 from services.api.conditions import ensure_matches, etag, is_unchanged
 from services.api.json_answer import json_answer
@@ -37,17 +37,16 @@ class _Version(NamedTuple):
 
 
 async def put_catalog(call: Call) -> web.Response:
-    reading = CATALOG_READER.read(call.body)
+    # To read and to check a catalog of a mebibyte takes too long for the event loop.
+    reading = await asyncio.to_thread(CATALOG_READER.read, call.body)
     new_venue_id = uuid4()
+    seen = await call.services.setup.load(CATALOGS, catalog_stream())
+    _ensure_matches(call, seen.version)
+    events = await asyncio.to_thread(_decided, reading, seen.state, new_venue_id)
 
     def decision(stream: Stream[PublishedCatalog]) -> Sequence[CatalogEvent]:
         _ensure_matches(call, stream.version)
-        if reading.faults:
-            raise _faulty(reading, catalog_faults(reading.value, venue_id_of(stream.state)))
-        try:
-            return decide(stream.state, PublishCatalog(reading.value, new_venue_id))
-        except CatalogFaulty as refusal:
-            raise _faulty(reading, refusal.faults) from refusal
+        return events if stream.version == seen.version else _decided(reading, stream.state, new_venue_id)
 
     published = (await changed(call, CATALOGS, catalog_stream(), decision, "catalog")).state
     assert isinstance(published, Published)  # noqa: S101 - `decide` publishes or refuses
@@ -70,8 +69,14 @@ def _ensure_matches(call: Call, version: int) -> None:
     ensure_matches(call.request.headers, version, "catalog")
 
 
-def _faulty(reading: Reading[CatalogBody], faults: Sequence[Fault]) -> Problem:
-    return validation_failed(reading.report(faults))
+def _decided(reading: Reading[CatalogBody], state: PublishedCatalog, new_venue_id: UUID) -> Sequence[CatalogEvent]:
+    """Raises Problem with every fault, those of the structure too."""
+    if reading.faults:
+        raise validation_failed(reading.report(catalog_faults(reading.value, venue_id_of(state))))
+    try:
+        return decide(state, PublishCatalog(reading.value, new_venue_id))
+    except CatalogFaulty as refusal:
+        raise validation_failed(reading.report(refusal.faults)) from refusal
 
 
 async def _in_force(call: Call) -> _Version | None:

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 from services.api.problems import Problem
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable
+
+    from multidict import MultiMapping
 
 
 def etag(version: int) -> str:
@@ -15,24 +17,23 @@ def etag(version: int) -> str:
     return f'"v{version}"'
 
 
-def ensure_matches(headers: Mapping[str, str], version: int, what: str = "order") -> None:
+def ensure_matches(headers: MultiMapping[str], version: int, what: str = "order") -> None:
     """Raises Problem 412 where If-Match names other versions only (strong comparison)."""
-    wanted = headers.get("If-Match")
-    if wanted is not None and not _names(wanted, etag(version), weak=False):
+    wanted = headers.getall("If-Match", ())
+    if wanted and not _names(wanted, etag(version), weak=False):
         raise Problem(
             "precondition_failed",
             f"The {what} has moved on: it is at version {etag(version)}. Read it again before you change it.",
         )
 
 
-def is_unchanged(headers: Mapping[str, str], version: int) -> bool:
+def is_unchanged(headers: MultiMapping[str], version: int) -> bool:
     """Whether If-None-Match names this version (weak comparison): the answer is 304 then."""
-    known = headers.get("If-None-Match")
-    return known is not None and _names(known, etag(version), weak=True)
+    return _names(headers.getall("If-None-Match", ()), etag(version), weak=True)
 
 
-def _names(header: str, current: str, *, weak: bool) -> bool:
-    for tag in header.split(","):
+def _names(lines: Iterable[str], current: str, *, weak: bool) -> bool:
+    for tag in ",".join(lines).split(","):
         candidate = tag.strip()
         if candidate == "*" or candidate == current or (weak and candidate.removeprefix("W/") == current):
             return True

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 from uuid import UUID
 
 import msgspec
 from aiohttp import web
 from msgspec import Raw, Struct
 
-from domain.order.state import INITIAL, Absent, ExistingOrder, Order, Removed, evolve
+from domain.order.events import OrderEvent
+from domain.order.state import INITIAL, Absent, Order, Removed, evolve
 from infra.event_store.field_encryption import FieldCipher, open_text
 from infra.event_store.leaf import leaf_hash
-from infra.event_store.mapper import Actor
+from infra.event_store.mapper import Actor, StoredState
+from infra.event_store.topics import is_of_order
 from services.api.call import Call
+from services.api.conditions import is_unchanged
 from services.api.operation import READER, Operation
-from services.api.order_access import JSON, answered
+from services.api.order_access import JSON, answered, unchanged
 from services.api.problems import not_found
 from services.ordering.orders import SavedOrder
 
@@ -39,56 +43,71 @@ class EventAnswer(Struct, frozen=True, rename="camel"):
     hash: str
 
 
+class _Told(NamedTuple):
+    """An event of the order: as stored, and as read."""
+
+    row: LogRow
+    stored: StoredState[OrderEvent]
+
+
 async def order_history(call: Call) -> web.Response:
     order_id = call.uuid("orderId")
-    rows, _ = await _told(call, order_id)
+    history = await _history(call, order_id)
     if (moment := _moment(call)) is not None:
-        rows = [row for row in rows if row.recorded_at <= moment]
-        if not rows:
+        history = [told for told in history if told.row.recorded_at <= moment]
+        if not history:
             raise not_found()
     cipher = await _cipher(call, order_id)
-    events = [_event(call, row, cipher) for row in rows]
-    return web.Response(body=msgspec.json.encode(events), content_type=JSON)
+    encode = msgspec.json.Encoder(enc_hook=lambda text: open_text(text, cipher), decimal_format="number").encode
+    return web.Response(body=msgspec.json.encode([_event(told, encode) for told in history]), content_type=JSON)
 
 
 async def order_as_of(call: Call, order_id: UUID) -> web.Response:
     """The order after the last event recorded by `asOf`; 404 before the first and after removal."""
-    rows, _ = await _told(call, order_id)
+    history = await _history(call, order_id)
     moment = _moment(call)
-    past = [row for row in rows if moment is None or row.recorded_at <= moment]
-    loaded = call.services.orders.fold(order_id, past)
-    if isinstance(loaded.state, Absent | Removed):
+    past = [told for told in history if moment is None or told.row.recorded_at <= moment]
+    state = _state(past)
+    if isinstance(state, Absent | Removed):
         raise not_found()
-    return answered(call, SavedOrder(order_id, loaded.state, loaded.version, await _cipher(call, order_id)), 200)
+    version = len(past)
+    if is_unchanged(call.request.headers, version):
+        return unchanged(state, version)
+    return answered(call, SavedOrder(order_id, state, version, await _cipher(call, order_id)), 200)
 
 
-async def _told(call: Call, order_id: UUID) -> tuple[list[LogRow], ExistingOrder]:
-    """The order's rows and how it stands. Raises Problem 404: for a partner, of a removed order too."""
+async def _history(call: Call, order_id: UUID) -> list[_Told]:
+    """The order's events. Raises Problem 404: for a partner, of a removed order too."""
     rows = (await call.services.recorder.streams([order_id]))[order_id]
-    state: Order = INITIAL
-    for row in rows:
-        if not row.topic.startswith("order."):
-            raise not_found()  # a stream of another kind
-        state = evolve(state, call.services.mapper.from_row(row.topic, row.state).data)
+    if not all(is_of_order(row.topic) for row in rows):
+        raise not_found()  # a stream of another kind
+    history = [_Told(row, call.services.mapper.from_row(row.topic, row.state)) for row in rows]
+    state = _state(history)
     if isinstance(state, Absent) or not call.sees(state.order.partner_id):
         raise not_found()
     if isinstance(state, Removed) and call.caller.partner_id is not None:
         raise not_found()
-    return rows, state
+    return history
 
 
-def _event(call: Call, row: LogRow, cipher: FieldCipher | None) -> EventAnswer:
-    stored = call.services.mapper.from_row(row.topic, row.state)
-    encoder = msgspec.json.Encoder(enc_hook=lambda text: open_text(text, cipher), decimal_format="number")
+def _state(history: Iterable[_Told]) -> Order:
+    state: Order = INITIAL
+    for told in history:
+        state = evolve(state, told.stored.data)
+    return state
+
+
+def _event(told: _Told, encode: Callable[[object], bytes]) -> EventAnswer:
+    row, metadata = told.row, told.stored.metadata
     return EventAnswer(
         position=row.position,
         version=row.version,
         type=row.topic,
-        occurred_at=_exact(stored.metadata.occurred_at),
+        occurred_at=_exact(metadata.occurred_at),
         recorded_at=_exact(row.recorded_at),
-        actor=stored.metadata.actor,
-        correlation_id=stored.metadata.correlation_id,
-        data=Raw(encoder.encode(stored.data)),
+        actor=metadata.actor,
+        correlation_id=metadata.correlation_id,
+        data=Raw(encode(told.stored.data)),
         hash=leaf_hash(row),
     )
 

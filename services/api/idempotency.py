@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import structlog
 
 from domain.faults import Fault, FaultReport
+from infra.event_store.append import IdempotencyRecord
 from infra.postgres.errors import DatabaseUnavailable
 from services.api.problems import Problem, validation_failed
 from services.ordering.ordering import KeyUse
@@ -63,33 +64,44 @@ class Idempotency:
 
         `status`: of the command's 2xx answer. Raises Problem 400, 409 request_in_progress, 422.
         """
-        key = call.request.headers.get(HEADER)
-        if key is None:
+        use = self._use_of(call, status)
+        if use is None:
             yield None
             return
-        if not 1 <= len(key) <= MAX_LENGTH:
-            fault = Fault(f"/{HEADER}", "out_of_range", f"{HEADER} has 1 to {MAX_LENGTH} characters.")
-            raise validation_failed(FaultReport((fault,)))
-        use = self._key_use(call, key, status)
+        if (first := await self.first_answer(use)) is not None:
+            yield first
+            return
         if use.scope_hash in self._running:
             raise Problem(
                 "request_in_progress", "The first request with this Idempotency-Key is still running; try again soon."
             )
         self._running.add(use.scope_hash)
         try:
-            yield await self.first_answer(use) or use
+            yield use
         finally:
             self._running.discard(use.scope_hash)
 
+    async def was_answered(self, call: Call) -> bool:
+        """Whether the call repeats one that was answered: the same key and body."""
+        key = call.request.headers.get(HEADER)
+        if not key:
+            return False
+        use = self._key_use(call, key, 0)
+        record = await self._record(use)
+        return record is not None and record.body_hash == use.body_hash
+
     async def first_answer(self, use: KeyUse) -> FirstAnswer | None:
         """What the key was used for before. Raises Problem 422 where it was another body."""
-        for body_hash, order_id, version, status in await self._reads.rows(_FIND, (use.scope_hash,)):
-            if body_hash != use.body_hash:
-                raise Problem(
-                    "idempotency_key_reused", "This Idempotency-Key was used for another body: take a new one."
-                )
-            return FirstAnswer(order_id, version, status)
-        return None
+        record = await self._record(use)
+        if record is None:
+            return None
+        if record.body_hash != use.body_hash:
+            raise Problem("idempotency_key_reused", "This Idempotency-Key was used for another body: take a new one.")
+        return FirstAnswer(record.order_id, record.order_version, record.status)
+
+    async def _record(self, use: KeyUse) -> IdempotencyRecord | None:
+        rows = await self._reads.rows(_FIND, (use.scope_hash,))
+        return IdempotencyRecord(use.scope_hash, *rows[0]) if rows else None
 
     async def prune(self) -> None:
         """Forget what is past its 24 hours, every ten minutes, for ever."""
@@ -100,11 +112,23 @@ class Idempotency:
                 log.warning("idempotency_pruning_waits", error=str(error))
             await asyncio.sleep(PRUNE_SECONDS)
 
+    def _use_of(self, call: Call, status: int) -> KeyUse | None:
+        key = call.request.headers.get(HEADER)
+        if key is None:
+            return None
+        if not 1 <= len(key) <= MAX_LENGTH:
+            code = "too_long" if key else "too_short"
+            fault = Fault(f"/{HEADER}", code, f"{HEADER} has 1 to {MAX_LENGTH} characters.")
+            raise validation_failed(FaultReport((fault,)))
+        return self._key_use(call, key, status)
+
     def _key_use(self, call: Call, key: str, status: int) -> KeyUse:
         # The path as declared and its order, not as sent: both places of a route are one scope.
         order_id = call.request.match_info.get("orderId", "").lower()
         scope = "\0".join((call.caller.owner, call.operation.method, call.operation.path, order_id, key))
-        return KeyUse(self._hash(b"scope", scope.encode()), self._hash(b"body", call.body), status)
+        # A header may hold bytes that are no text: they are compared as they came.
+        hashed = self._hash(b"scope", scope.encode(errors="surrogateescape"))
+        return KeyUse(hashed, self._hash(b"body", call.body), status)
 
     def _hash(self, purpose: bytes, data: bytes) -> bytes:
         return blake2b(data, digest_size=_HASH_BYTES, key=self._secret, person=purpose).digest()

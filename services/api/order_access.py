@@ -79,10 +79,20 @@ def answered(call: Call, saved: SavedOrder, status: int, *, replayed: bool = Fal
         headers["Location"] = f"{call.services.public_url}/channelManager/{saved.order_id}"
     if replayed:
         headers[REPLAYED] = "true"
-    elif call.operation.method == "GET" and isinstance(state, Submitted | Scheduled | Processing):
-        headers["Retry-After"] = POLL_AFTER_SECONDS
+    elif call.operation.method == "GET":
+        headers.update(_polling(state))
     body = encode_answer(order_answer(saved, state))
     return web.Response(status=status, body=body, content_type=JSON, headers=headers)
+
+
+def unchanged(state: ExistingOrder, version: int) -> web.Response:
+    """304: the caller has the order as it stands."""
+    return web.Response(status=304, headers={"ETag": etag(version), **_polling(state)})
+
+
+def _polling(state: Order) -> dict[str, str]:
+    """For who polls an order in flight."""
+    return {"Retry-After": POLL_AFTER_SECONDS} if isinstance(state, Submitted | Scheduled | Processing) else {}
 
 
 async def replay(call: Call, first: FirstAnswer) -> web.Response:

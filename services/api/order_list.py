@@ -75,10 +75,10 @@ def _row(call: Call, order: ListedOrder, *, is_sync: bool) -> SummaryAnswer:
 
 
 def _statuses(call: Call) -> frozenset[str]:
-    text = call.query("status")
-    if text is None:
+    given = call.request.query.getall("status", [])
+    if not given:
         return frozenset()
-    statuses = frozenset(text.split(","))
+    statuses = frozenset(",".join(given).split(","))
     if not statuses <= set(STATUSES):
         call.query_fault("status", "unknown_value", f"status is any of {', '.join(STATUSES)}, comma-separated.")
     return statuses

@@ -18,14 +18,15 @@ from domain.order.content import OrderIdentity
 from domain.order.decide import cancel, confirm, confirmable, replace, replaceable
 from domain.order.events import OrderEvent
 from domain.order.refusals import OrderRefusal
-from domain.order.state import Draft, Issued
+from domain.order.state import INITIAL, Draft, Issued
 from domain.reading import FilledText50, MalformedJson, Reader, Reading
 from domain.references import REFERENCE_RANDOM_BYTES, buy_from_order_reference
-from services.api.conditions import ensure_matches, etag, is_unchanged
+from services.api.call import parse_uuid
+from services.api.conditions import ensure_matches, is_unchanged
 from services.api.history import order_as_of
 from services.api.idempotency import FirstAnswer
 from services.api.operation import PARTNER, READER, Operation
-from services.api.order_access import answered, command_context, problem_of_refusal, replay, visible
+from services.api.order_access import answered, command_context, problem_of_refusal, replay, unchanged, visible
 from services.api.order_answer import OrderAnswer
 from services.api.problems import Problem, not_found, validation_failed
 from services.api.submission import ORDER_BODY, accepted_content, ensure_may_order_for, ensure_not_disabled
@@ -76,7 +77,7 @@ async def get_order(call: Call) -> web.Response:
         raise not_found()
     visible(call, found.state)
     if is_unchanged(call.request.headers, found.version):
-        return web.Response(status=304, headers={"ETag": etag(found.version)})
+        return unchanged(found.state, found.version)
     cipher = call.services.keys.cipher(found.key) if found.key is not None else None
     return answered(call, SavedOrder(order_id, found.state, found.version, cipher), 200)
 
@@ -155,22 +156,34 @@ async def _settle(call: Call, saving: Awaitable[SavedOrder], use: KeyUse | None,
     """The saved order as the answer; a refusal as a problem; where the key was used meanwhile, its first answer."""
     try:
         return answered(call, await saving, status)
-    except OrderRefusal as refusal:
+    except (OrderRefusal, Problem) as refusal:
+        # What refuses it may be the very change that it asked for, made on another instance since we looked.
+        if (first := await _first_answer(call, use)) is not None:
+            return await replay(call, first)
+        if isinstance(refusal, Problem):
+            raise
         raise problem_of_refusal(refusal) from refusal
     except KeyUsedMeanwhile:
-        first = await call.services.idempotency.first_answer(use) if use is not None else None
+        first = await _first_answer(call, use)
         if first is None:  # it ran out of its 24 hours this very moment
             raise Problem("request_in_progress", "The first request with this Idempotency-Key just ended.") from None
         return await replay(call, first)
 
 
+async def _first_answer(call: Call, use: KeyUse | None) -> FirstAnswer | None:
+    return await call.services.idempotency.first_answer(use) if use is not None else None
+
+
 async def _confirmation(call: Call) -> Reading[ConfirmBody] | None:
-    """The body, or None where it is not JSON and need not be: it is not read for an order that is Issued already."""
+    """The body; None where it is not JSON and is not read: of an order that is Issued, or was when it was answered."""
     try:
         return CONFIRM_BODY.read(call.body)
     except MalformedJson:
-        loaded = await call.services.orders.load_one(call.uuid("orderId"))
-        if isinstance(loaded.state, Issued) and call.sees(loaded.state.order.partner_id):
+        order_id = parse_uuid(call.request.match_info["orderId"])
+        state = (await call.services.orders.load_one(order_id)).state if order_id is not None else INITIAL
+        if isinstance(state, Issued) and call.sees(state.order.partner_id):
+            return None
+        if await call.services.idempotency.was_answered(call):
             return None
         raise
 
@@ -183,6 +196,8 @@ async def _confirmed_by_issuer(call: Call, job_id: UUID) -> None:
         raise Problem("unavailable", detail) from None
 
 
+RETRIES = ("request_in_progress", "idempotency_key_reused")
+
 OPERATIONS = (
     Operation(
         name="createOrder",
@@ -194,7 +209,7 @@ OPERATIONS = (
         body=OrderBody,
         changes=True,
         answers={201: OrderAnswer},
-        problems=("duplicate_order", "request_in_progress", "idempotency_key_reused"),
+        problems=("duplicate_order", *RETRIES),
     ),
     Operation(
         name="getOrder",
@@ -215,7 +230,7 @@ OPERATIONS = (
         body=OrderBody,
         changes=True,
         answers={200: OrderAnswer},
-        problems=("order_in_flight", "invalid_status", "immutable_field", "precondition_failed"),
+        problems=("order_in_flight", "invalid_status", "immutable_field", "precondition_failed", *RETRIES),
     ),
     Operation(
         name="confirmOrder",
@@ -227,7 +242,7 @@ OPERATIONS = (
         body=ConfirmBody,
         changes=True,
         answers={200: OrderAnswer},
-        problems=("order_in_flight", "invalid_status", "precondition_failed"),
+        problems=("order_in_flight", "invalid_status", "precondition_failed", *RETRIES),
     ),
     Operation(
         name="cancelOrder",
@@ -238,6 +253,6 @@ OPERATIONS = (
         handler=cancel_order,
         changes=True,
         answers={200: OrderAnswer},
-        problems=("order_in_flight", "precondition_failed"),
+        problems=("order_in_flight", "precondition_failed", *RETRIES),
     ),
 )

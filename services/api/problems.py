@@ -16,6 +16,7 @@ RETRY_AFTER_SECONDS = 1
 
 _STATUS: Mapping[str, int] = {
     "malformed_json": 400,
+    "malformed_request": 400,
     "validation_failed": 400,
     "unauthorized": 401,
     "forbidden": 403,
@@ -42,6 +43,7 @@ _STATUS: Mapping[str, int] = {
 
 _TITLE: Mapping[str, str] = {
     "malformed_json": "The body is not JSON",
+    "malformed_request": "The request is malformed",
     "validation_failed": "The request has faults",
     "unauthorized": "No valid key",
     "forbidden": "Not allowed",
@@ -87,6 +89,8 @@ class Problem(Exception):
         self.status = _STATUS[code]
         self.members = dict(members or {})
         self.headers = dict(headers or {})
+        self.ends_connection = False
+        """What is left of the request is not read."""
         if code in _RETRYABLE:
             self.headers.setdefault("Retry-After", str(RETRY_AFTER_SECONDS))
         if report is not None:
@@ -104,9 +108,12 @@ class Problem(Exception):
             "message": self.detail,
             **self.members,
         }
-        return web.Response(
+        response = web.Response(
             status=self.status, body=msgspec.json.encode(body), content_type=PROBLEM_JSON, headers=self.headers
         )
+        if self.ends_connection:
+            response.force_close()
+        return response
 
 
 def validation_failed(report: FaultReport) -> Problem:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import TYPE_CHECKING
 
 from aiohttp import web
@@ -13,6 +15,7 @@ from projections.orders import OrderReader
 from services.api import health
 from services.api.admission import Admission
 from services.api.app import application
+from services.api.arrival import Connection
 from services.api.authentication import Authentication
 from services.api.idempotency import Idempotency
 from services.api.operations import OPERATIONS
@@ -81,16 +84,22 @@ async def _served(
     services: Services, operations: Sequence[Operation], public_path: str, listening: socket.socket
 ) -> AsyncIterator[None]:
     runner = web.AppRunner(
-        application(operations, services, public_path),
-        access_log=None,
-        handle_signals=False,
-        keepalive_timeout=KEEP_ALIVE_SECONDS,
-        shutdown_timeout=STOP_SECONDS,
+        application(operations, services, public_path), handle_signals=False, shutdown_timeout=STOP_SECONDS
     )
     await runner.setup()
-    await web.SockSite(runner, listening, backlog=1024).start()
+    loop = asyncio.get_running_loop()
+    connection = partial(
+        Connection,
+        runner.server,
+        loop=loop,
+        access_log=None,
+        keepalive_timeout=KEEP_ALIVE_SECONDS,
+        auto_decompress=False,
+    )
+    server = await loop.create_server(connection, sock=listening, backlog=1024)
     try:
         yield
     finally:
         services.readiness.stop()
+        server.close()
         await runner.cleanup()

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from infra.event_store.field_encryption import KeyRing
     from infra.event_store.mapper import EventMapper
     from infra.event_store.recorder import Recorder
-    from projections.directory import Directory
     from infra.postgres.reads import Reads
+    from projections.directory import Directory
     from projections.order_list import OrderList
     from projections.orders import OrderReader
     from services.api.admission import Admission

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from domain import references
 from domain.order.state import INITIAL, Order, evolve
 from infra.event_store.append import Append, IdempotencyRecord, NewEvent
+from infra.event_store.topics import is_of_order
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -82,10 +83,6 @@ class Orders:
             state = references.evolve(state, self._mapper.from_row(row.topic, row.state).data)
         return LoadedReference(stream, state, len(rows))
 
-    def fold(self, order_id: UUID, rows: Iterable[LogRow]) -> LoadedOrder:
-        """The order that these rows tell, its personal fields sealed."""
-        return self._fold(order_id, rows, {})
-
     def new_key(self, order_id: UUID) -> tuple[FieldCipher, StreamKey]:
         return self._keys.new_stream_key(order_id)
 
@@ -124,6 +121,8 @@ class Orders:
         version = 0
         last = None
         for row in rows:
+            if not is_of_order(row.topic):
+                break  # a stream of another kind: no order has this id
             stored = self._mapper.from_row(row.topic, row.state)
             state = evolve(state, stored.data)
             version = row.version

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mappin
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from io import BytesIO
 from typing import Any, TypeVar
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -39,21 +40,24 @@ SHOP_CATALOG: dict[str, Any] = {
     "items": [{**TICKET, "descriptions": {"DAN": "Dagsbillet, voksen"}}, COFFEE],
 }
 
+VENUE_ZONE = ZoneInfo("Europe/Copenhagen")
+
 T = TypeVar("T")
 Headers = Mapping[str, str] | Iterable[tuple[str, str]]
 
 
-async def eventually(look: Callable[[], Awaitable[T]], *, seconds: float = 20.0) -> T:
+async def eventually(look: Callable[[], Awaitable[T | None]], *, seconds: float = 20.0) -> T:
     """What `look` gives once it is true."""
     async with asyncio.timeout(seconds):
-        while not (found := await look()):
+        while True:
+            if found := await look():
+                return found
             await asyncio.sleep(0.005)
-    return found
 
 
 def visit_date() -> str:
     """A day soon, at the venue."""
-    return (datetime.now(ZoneInfo("Europe/Copenhagen")) + timedelta(days=2)).date().isoformat()
+    return (datetime.now(VENUE_ZONE) + timedelta(days=2)).date().isoformat()
 
 
 def line(**changes: Any) -> dict[str, Any]:
@@ -89,7 +93,8 @@ class Shop:
             sent.append(("Authorization", f"Bearer {key or self.key}"))
         data = None
         if body is not None:
-            data = body if isinstance(body, bytes) else json.dumps(body, default=float).encode()
+            # A stream: of bytes, aiohttp's client warns where they are many.
+            data = BytesIO(body if isinstance(body, bytes) else json.dumps(body, default=float).encode())
             if not any(name == "Content-Type" for name, _ in sent):
                 sent.append(("Content-Type", "application/json"))
         url = URL(self.url + path, encoded=True)
