@@ -7,23 +7,24 @@ import hashlib
 import unicodedata
 from uuid import UUID
 
-# RFC 9562, section 5.8: version 8, whose bits are the application's own (appendix B.2 does this with SHA-256).
-_VERSION_AND_VARIANT = (0xF000 << 64) | (0xC000 << 48)
-_VERSION_8_RFC_VARIANT = (0x8000 << 64) | (0x8000 << 48)
+from msgspec import convert
 
 
 def named_stream(kind: str, *parts: str) -> UUID:
     """The stream of this kind and name: SHA-256 over the parts, each NFC-normalised, case kept, length before text.
 
     No key goes in: it could never be rotated. The length keeps ("ab", "c") and ("a", "bc") apart, and the
-    normalisation makes one reference of texts that look the same however they were typed.
+    normalisation makes one reference of texts that look the same however they were typed. The UUID is of version 8,
+    whose bits are the application's own (RFC 9562, section 5.8).
     """
     named = b""
     for part in (kind, *parts):
         text = (part if part.isascii() else unicodedata.normalize("NFC", part)).encode()
         named += len(text).to_bytes(4, "big") + text
-    number = int.from_bytes(hashlib.sha256(named).digest()[:16], "big")
-    return UUID(int=(number & ~_VERSION_AND_VARIANT) | _VERSION_8_RFC_VARIANT)
+    octets = bytearray(hashlib.sha256(named).digest()[:16])
+    octets[6] = octets[6] & 0x0F | 0x80
+    octets[8] = octets[8] & 0x3F | 0x80
+    return convert(bytes(octets), UUID)  # UUID() itself takes twice as long
 
 
 def partner_stream(partner_id: UUID) -> UUID:

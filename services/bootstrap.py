@@ -148,7 +148,7 @@ async def platform(settings: Settings) -> AsyncIterator[Platform]:
         stack.push_async_callback(tasks.end)
         directory = Directory(recorder, mapper)
         await directory.refresh()
-        _ = tasks.run("directory", partial(directory.follow, listener.subscribe()))
+        _ = tasks.run("directory", partial(directory.follow, listener.subscribe("setup")))
         orders = Orders(recorder, mapper, secrets.key_ring)
         yield Platform(
             settings=settings,

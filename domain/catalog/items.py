@@ -4,12 +4,12 @@ Of the operators' API, "Catalog". That all of it fits together is seen to before
 """
 
 from bisect import bisect_right
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from datetime import date, time
 from decimal import Decimal
 from functools import cached_property
 from operator import attrgetter
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 from uuid import UUID
 
 from msgspec import Struct
@@ -107,6 +107,16 @@ class Item(Struct, frozen=True, rename="camel", omit_defaults=True):
         return 1 if self.group_ticket else quantity
 
 
+class VisitsAsked:
+    """Answers about visits, good for one second: the time of day decides whether a slot has ended."""
+
+    __slots__ = ("answers", "second")
+
+    def __init__(self) -> None:
+        self.second = 0.0
+        self.answers: dict[Hashable, Any] = {}
+
+
 class Catalog(Struct, frozen=True, rename="camel", omit_defaults=True, dict=True):
     """A whole catalog. (`dict`: room for the indexes, which equality does not see.)"""
 
@@ -121,6 +131,16 @@ class Catalog(Struct, frozen=True, rename="camel", omit_defaults=True, dict=True
     @cached_property
     def _admissions(self) -> dict[str, Admission]:
         return {admission.admission: admission for admission in self.admissions}
+
+    @cached_property
+    def issuable(self) -> frozenset[str]:
+        """The numbers of the items that can be issued: see `issuable_now`."""
+        return frozenset(item.item_number for item in self.items if issuable_now(self, item))
+
+    @cached_property
+    def visits_asked(self) -> VisitsAsked:
+        """What was lately asked of visits, and answered: see `visits.visit_faults`."""
+        return VisitsAsked()
 
     def item(self, item_number: str) -> Item | None:
         """The item of this number, or None where the catalog has none."""

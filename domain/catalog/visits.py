@@ -13,6 +13,9 @@ VisitDate: TypeAlias = date | UnsetType
 VisitTime: TypeAlias = time | UnsetType
 
 
+_ANSWERS_KEPT = 10_000
+
+
 class VisitFault(NamedTuple):
     """What is wrong with a visit: the line's field, the validation code, a sentence for the partner's engineer."""
 
@@ -23,12 +26,27 @@ class VisitFault(NamedTuple):
 
 def visit_faults(
     catalog: Catalog, item: Item, visit_date: VisitDate, visit_time: VisitTime, now: datetime
-) -> list[VisitFault]:
+) -> tuple[VisitFault, ...]:
     """Everything wrong with a visit of this item, each code once; `now` is aware.
 
     A date or time that is UNSET is not known, and nothing is said about it. Of a day that has gone by, that is all that
-    is said. For a component of a package, ask with the component; the days of sale are the package's.
+    is said. For a component of a package, ask with the component; the days of sale are the package's. What is asked
+    again within a second (agents sell the same days over and over) is answered from memory.
     """
+    asked = catalog.visits_asked
+    second = now.timestamp() // 1
+    if asked.second != second or len(asked.answers) > _ANSWERS_KEPT:
+        asked.second, asked.answers = second, {}
+    visit = (item.item_number, visit_date, visit_time)
+    answer: tuple[VisitFault, ...] | None = asked.answers.get(visit)
+    if answer is None:
+        answer = asked.answers[visit] = tuple(_visit_faults(catalog, item, visit_date, visit_time, now))
+    return answer
+
+
+def _visit_faults(
+    catalog: Catalog, item: Item, visit_date: VisitDate, visit_time: VisitTime, now: datetime
+) -> list[VisitFault]:
     local_now = now.astimezone(time_zone(catalog.venue.time_zone))
     admissions = catalog.admissions_of(item)
     faults: list[VisitFault] = []

@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Final, Literal
 from uuid import UUID
 
-from domain.catalog.items import Catalog, Item, ItemKind, description, issuable_now
+from domain.catalog.items import Catalog, Item, ItemKind, description
 from domain.catalog.visits import visit_faults
 from domain.crockford import checked_symbols
 from domain.issuance.issuance import Asset, Issuance, IssuedLine, Wallet
@@ -131,7 +131,7 @@ def _items_of(content: OrderContent, catalog: Catalog, now: datetime) -> list[It
         item = catalog.item(line.item_number)
         if item is None:
             wrong.append(_wrong(index, line, "unknown_item", "It is not in the venue's catalog any more."))
-        elif not issuable_now(catalog, item):
+        elif item.item_number not in catalog.issuable:
             wrong.append(_wrong(index, line, "not_on_sale", "It is not on sale."))
         else:
             items.append(item)

@@ -12,9 +12,9 @@ from typing import TypeAlias
 
 from msgspec import UNSET, UnsetType
 
-from domain.catalog.items import Catalog, Item, description, issuable_now
+from domain.catalog.items import Catalog, Item, description
 from domain.catalog.visits import VisitFault, visit_faults
-from domain.faults import FAULT_LIMIT, Fault, Token, pointer_to, until_enough
+from domain.faults import FAULT_LIMIT, Fault, Token, pointer_to
 from domain.order.body import ComponentVisitBody, LineBody, WalletBody
 from domain.order.body import OrderBody as OrderBody
 from domain.order.content import ComponentVisit, OrderContent, OrderLine, text_language
@@ -41,23 +41,39 @@ def submission_faults(
         faults.append(Fault("/partnerId", "unknown_partner", "There is no such partner."))
     if not _known(body.items):
         return faults
-    lines = [(index, line, _item_of(line, catalog)) for index, line in enumerate(body.items) if _known(line)]
-    wallets = sum(_wallet_count(line, item) or 0 for _, line, item in lines)
+    shown: set[str] = set()
+    wallets = 0
+    for index, line in enumerate(body.items):
+        if not _known(line):
+            continue
+        item = _item_of(line, catalog)
+        count = _wallet_count(line, item)
+        wallets += count or 0
+        if len(faults) <= FAULT_LIMIT:  # a later line's could not be among the first hundred
+            faults += _line_faults(index, line, item, count, catalog, now, shown)
     if wallets > max_wallets:
         faults.append(Fault("/items", "too_many", f"Expected at most {max_wallets} wallets in all, got {wallets}."))
-    shown: set[str] = set()
-    return faults + until_enough(_line_faults(index, line, item, catalog, now, shown) for index, line, item in lines)
+    return faults
 
 
 def _line_faults(
-    index: int, line: LineBody, item: Item | None, catalog: Catalog | None, now: datetime, shown: set[str]
+    index: int,
+    line: LineBody,
+    item: Item | None,
+    count: int | None,
+    catalog: Catalog | None,
+    now: datetime,
+    shown: set[str],
 ) -> list[Fault]:
-    """`shown`: the external reference numbers so far, of all lines."""
+    """`count`: the line's wallets, None: unknown. `shown`: the external reference numbers so far, of all lines."""
     faults = _item_faults(index, line, item, catalog, now)
-    if line.wallet is not None and _known(line.wallet):
-        faults += _wallet_faults(index, line.wallet, _wallet_count(line, item), shown)
-    if catalog is not None and item is not None and (line.wallet or line.component_schedule or item.is_package):
-        faults += _schedule_faults(index, line, item, catalog, now)
+    wallet = line.wallet
+    if wallet is not None and _known(wallet):
+        faults += _wallet_faults(index, wallet, count, shown)
+    if catalog is not None and item is not None:
+        scheduled = line.component_schedule or (wallet and wallet.component_schedule)
+        if scheduled or item.is_package:
+            faults += _schedule_faults(index, line, item, catalog, now)
     return faults
 
 
@@ -92,11 +108,12 @@ def _item_faults(index: int, line: LineBody, item: Item | None, catalog: Catalog
         faults.append(_fault(place, "itemNumber", "unknown_item", "The catalog has no such item."))
     if catalog is None:
         return faults
-    on_sale = item is None or issuable_now(catalog, item)
+    on_sale = item is None or item.item_number in catalog.issuable
     if not on_sale:
         faults.append(_fault(place, "itemNumber", "not_on_sale", "This item cannot be ordered here yet."))
     wrongs = visit_faults(catalog, item or _ANY_ITEM, line.visit_date, line.visit_time, now)
-    faults += [_visit_fault(place, wrong) for wrong in wrongs if on_sale or wrong.code != "not_on_sale"]
+    if wrongs:
+        faults += [_visit_fault(place, wrong) for wrong in wrongs if on_sale or wrong.code != "not_on_sale"]
     return faults
 
 

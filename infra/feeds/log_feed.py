@@ -47,7 +47,7 @@ class LogFeed:
             async with self._pool.connection() as connection:
                 self._committed = self._read = await load_position(connection, self._name)
         self._hand = None
-        self._woken = self._woken or self._listener.subscribe()
+        self._woken = self._woken or self._listener.subscribe("submitted")
         self.moved_at = time.monotonic()
 
     async def stop(self) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
@@ -24,9 +23,9 @@ _log = structlog.get_logger()
 class LogListener:
     """One connection that LISTENs on `channel`, for any number of waiters on the event loop.
 
-    Waiters are woken by each NOTIFY, when a new connection LISTENs, and each `poll_seconds` anyhow: a NOTIFY may be
-    missed between a read and LISTEN, and a standby or a transaction pooler passes none on. `on_notify` gets each
-    payload; what it raises is logged. Use it as an asynchronous context manager; it needs no database to begin.
+    Waiters are woken by each NOTIFY that concerns them, when a new connection LISTENs, and each `poll_seconds` anyhow:
+    a NOTIFY may be missed between a read and LISTEN, and a standby or a transaction pooler passes none on. Use it as an
+    asynchronous context manager; it needs no database to begin.
     """
 
     def __init__(
@@ -35,24 +34,25 @@ class LogListener:
         channel: str = "stored_events",
         *,
         poll_seconds: float = 1.0,
-        on_notify: Callable[[str], None] | None = None,
     ) -> None:
         self._dsn = dsn
         self._channel = channel
         self._poll_seconds = poll_seconds
-        self._on_notify = on_notify
-        self._waiters: set[asyncio.Event] = set()
+        self._waiters: dict[asyncio.Event, frozenset[str]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def subscribe(self) -> asyncio.Event:
-        """An event that is set at each wake-up. The waiter clears it *before* it reads the log, then waits again."""
+    def subscribe(self, *kinds: str) -> asyncio.Event:
+        """An event that is set at each wake-up. The waiter clears it *before* it reads the log, then waits again.
+
+        `kinds`: of what was stored (`append_v1` names them); none given: whatever it was.
+        """
         waiter = asyncio.Event()
-        self._waiters.add(waiter)
+        self._waiters[waiter] = frozenset(kinds)
         return waiter
 
     def unsubscribe(self, waiter: asyncio.Event) -> None:
         """Wake this waiter no more. Harmless when repeated."""
-        self._waiters.discard(waiter)
+        self._waiters.pop(waiter, None)
 
     async def __aenter__(self) -> Self:
         self._tasks = {asyncio.create_task(self._poll()), asyncio.create_task(self._listen_for_ever())}
@@ -71,9 +71,12 @@ class LogListener:
             if not task.cancelled():
                 task.result()
 
-    def _wake(self) -> None:
-        for waiter in self._waiters:
-            waiter.set()
+    def _wake(self, payload: str = "") -> None:
+        """Wake whom the payload concerns: everyone where it says nothing, as that of a foreign writer."""
+        stored = payload.split()
+        for waiter, kinds in self._waiters.items():
+            if not stored or not kinds or not kinds.isdisjoint(stored):
+                waiter.set()
 
     async def _poll(self) -> None:
         while True:
@@ -106,14 +109,5 @@ class LogListener:
         self._wake()  # for what was stored while nobody listened
         while True:
             async for notification in connection.notifies(timeout=_CHECK_SECONDS):
-                self._wake()
-                self._pass_on(notification.payload)
+                self._wake(notification.payload)
             await within(connection, connection.execute("SELECT"), _ANSWER_SECONDS)
-
-    def _pass_on(self, payload: str) -> None:
-        if self._on_notify is None:
-            return
-        try:
-            self._on_notify(payload)
-        except Exception as error:
-            _log.error("on_notify_failed", channel=self._channel, error=type(error).__name__)

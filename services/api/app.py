@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 import time
 from collections import defaultdict
+from os import urandom
 from typing import TYPE_CHECKING
-from uuid import uuid4
 
 import structlog
 from aiohttp import web
@@ -114,6 +114,8 @@ def problem_of(error: Exception, correlation_id: str) -> Problem:
 
 def _ensure_acceptable(request: web.Request) -> None:
     """Of the ranges in Accept that hold our type, the most precise one decides (RFC 9110, section 12.5.1)."""
+    if "Accept" not in request.headers:
+        return
     accept = ",".join(request.headers.getall("Accept", ()))
     if not accept.strip():
         return
@@ -132,7 +134,7 @@ def _correlation_id(request: web.Request) -> str:
     given = request.headers.get(CORRELATION_HEADER)
     if given is not None and _CORRELATION_ID.match(given):
         return given
-    return uuid4().hex
+    return urandom(16).hex()
 
 
 async def _no_such_path(request: web.Request) -> web.StreamResponse:

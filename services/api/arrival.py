@@ -103,7 +103,10 @@ async def body_of(request: web.Request) -> bytes:
     _ensure_json(request)
     try:
         if request.content.is_eof():  # it came with the head, as most do: nothing to wait for
-            return await request.read()
+            body = request.content.read_nowait()
+            if len(body) > MAX_BODY_BYTES:
+                raise _too_large()
+            return body
         async with asyncio.timeout_at(_begun(request) + ARRIVAL_SECONDS):
             return await request.read()
     except web.HTTPRequestEntityTooLarge:

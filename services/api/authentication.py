@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from domain.api_key import key_hash
+from domain.api_key import ActiveKey, key_hash
 from infra.event_store.mapper import Actor
 from services.api.call import Caller, forbidden
 from services.api.problems import Problem
@@ -33,6 +33,7 @@ class Authentication:
     def __init__(self, directory: Directory, operator_key_hash: str | None) -> None:
         self._directory = directory
         self._operator_key_hash = operator_key_hash
+        self._known: dict[str, tuple[ActiveKey, Caller]] = {}
         self._operator = Caller(
             "operator",
             SETTINGS_KEY_ID,
@@ -71,10 +72,18 @@ class Authentication:
             return self._operator
         found = self._directory.keys_by_hash.get(hashed)
         if found is None:
+            self._known.pop(hashed, None)
             return None
-        key_id = str(found.key_id)
-        owner = f"partner:{found.partner_id}" if found.partner_id is not None else f"key:{key_id}"
-        return Caller(found.scope, key_id, found.partner_id, owner, Actor(scope=found.scope, key_id=key_id))
+        known = self._known.get(hashed)
+        if known is None or known[0] is not found:
+            known = self._known[hashed] = (found, _caller_with(found))
+        return known[1]
+
+
+def _caller_with(key: ActiveKey) -> Caller:
+    key_id = str(key.key_id)
+    owner = f"partner:{key.partner_id}" if key.partner_id is not None else f"key:{key_id}"
+    return Caller(key.scope, key_id, key.partner_id, owner, Actor(scope=key.scope, key_id=key_id))
 
 
 def _unauthorized(detail: str) -> Problem:

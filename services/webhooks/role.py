@@ -69,7 +69,7 @@ async def webhooks_role(platform: Platform) -> AsyncIterator[None]:
         await living.begin()
         living_on = platform.tasks.run("webhook_living", living.run)
         await sender.start()
-        woken = platform.listener.subscribe()
+        woken = platform.listener.subscribe("settled", "setup")
         publishing = platform.tasks.run("webhook_publisher", lambda: _publish(publisher, woken))
         pruning = platform.tasks.run("webhook_pruning", lambda: _prune(platform))
         try:

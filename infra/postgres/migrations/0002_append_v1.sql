@@ -19,7 +19,7 @@ as $$
 declare
     moment timestamptz;
     stored bigint;
-    setup boolean;
+    kinds text;
 begin
     -- The table lock first: a writer that uses the library's own recorder holds the table exclusively before it
     -- takes a position, and must be done before ours are counted. It stands in no other writer's way.
@@ -85,8 +85,14 @@ begin
     if stored > 0 then
         -- The library's writer takes its positions from the sequence: keep it at the log's end.
         perform setval('stored_events_notification_id_seq', base + stored);
-        select bool_or(t not like 'order.%' and t not like 'reference.%') into setup from unnest(event_topic) t;
-        perform pg_notify('stored_events', case when setup then 'setup' else 'orders' end);
+        -- What was stored, so that only those wake whom it concerns.
+        select string_agg(distinct case
+                when t in ('order.submitted.v1', 'order.replaced.v1', 'order.reprocessed.v1') then 'submitted'
+                when t in ('order.issued.v1', 'order.drafted.v1', 'order.failed.v1') then 'settled'
+                when t not like 'order.%' and t not like 'reference.%' then 'setup'
+                else 'other' end, ' ')
+            into kinds from unnest(event_topic) t;
+        perform pg_notify('stored_events', kinds);
     end if;
 end
 $$;
