@@ -10,7 +10,7 @@ from uuid import UUID
 from msgspec import convert
 
 
-def named_stream(kind: str, *parts: str) -> UUID:
+def named_stream(kind: str, *parts: str | bytes) -> UUID:
     """The stream of this kind and name: SHA-256 over the parts, each NFC-normalised, case kept, length before text.
 
     No key goes in: it could never be rotated. The length keeps ("ab", "c") and ("a", "bc") apart, and the
@@ -19,7 +19,7 @@ def named_stream(kind: str, *parts: str) -> UUID:
     """
     named = b""
     for part in (kind, *parts):
-        text = (part if part.isascii() else unicodedata.normalize("NFC", part)).encode()
+        text = part if isinstance(part, bytes) else unicodedata.normalize("NFC", part).encode()
         named += len(text).to_bytes(4, "big") + text
     octets = bytearray(hashlib.sha256(named).digest()[:16])
     octets[6] = octets[6] & 0x0F | 0x80
@@ -28,11 +28,11 @@ def named_stream(kind: str, *parts: str) -> UUID:
 
 
 def partner_stream(partner_id: UUID) -> UUID:
-    return named_stream("partner", str(partner_id))
+    return named_stream("partner", partner_id.int.to_bytes(16))
 
 
 def key_stream(key_id: UUID) -> UUID:
-    return named_stream("key", str(key_id))
+    return named_stream("key", key_id.int.to_bytes(16))
 
 
 def catalog_stream() -> UUID:
@@ -41,9 +41,9 @@ def catalog_stream() -> UUID:
 
 
 def subscription_stream(subscription_id: UUID) -> UUID:
-    return named_stream("subscription", str(subscription_id))
+    return named_stream("subscription", subscription_id.int.to_bytes(16))
 
 
 def reference_stream(partner_id: UUID, sell_to_order_reference: str) -> UUID:
     """Where a partner's order reference is reserved: its first event is what makes it unique (design: by stream)."""
-    return named_stream("reference", str(partner_id), sell_to_order_reference)
+    return named_stream("reference", partner_id.int.to_bytes(16), sell_to_order_reference)

@@ -47,7 +47,11 @@ class Int8Array(EncodedArray):
 class UuidArray(EncodedArray):
     @classmethod
     def of(cls, values: Sequence[UUID]) -> UuidArray:
-        return cls(_joined(UUID_, len(values), (part for value in values for part in (_UUID_LENGTH, value.bytes))))
+        return cls(
+            _joined(
+                UUID_, len(values), (part for value in values for part in (_UUID_LENGTH, value.int.to_bytes(16, "big")))
+            )
+        )
 
 
 class ByteaArray(EncodedArray):

@@ -1,12 +1,13 @@
 """Sealed fields: AES-256-GCM with a random key per stream, which lies in its own row, wrapped by a master key.
 
 Each ciphertext is bound to its stream and field (associated data), so that it cannot be moved to another unseen.
-Source: NIST SP 800-38D; a stream's key encrypts far fewer than 2^32 texts, so random 96-bit nonces are safe.
+Source: NIST SP 800-38D.
 """
 
 from __future__ import annotations
 
-from base64 import b64decode, b64encode
+from base64 import b64decode
+from binascii import b2a_base64
 from os import urandom
 from typing import TYPE_CHECKING, NamedTuple
 from uuid import UUID
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 REDACTED = "Redacted"
 KEY_BYTES = 32
 _NONCE_BYTES = 12
+_NONCE_PREFIX_BYTES = 8
 
 
 class SealBroken(Exception):
@@ -37,29 +39,35 @@ class StreamKey(NamedTuple):
 
 
 class FieldCipher:
-    """Seals and opens the fields of one stream."""
+    """Seals and opens the fields of one stream.
 
-    __slots__ = ("_aead", "_stream")
+    Its nonces are random bytes of this object's own and a count (NIST SP 800-38D, section 8.2.1): they never recur.
+    """
 
-    def __init__(self, stream: UUID, key: bytes) -> None:
+    __slots__ = ("_aead", "_nonces", "_sealed", "_stream")
+
+    def __init__(self, stream: UUID, key: bytes, nonces: bytes | None = None) -> None:
         self._stream = stream.bytes
         self._aead = AESGCM(key)
+        self._nonces = nonces if nonces is not None else urandom(_NONCE_PREFIX_BYTES)
+        self._sealed = 0
 
     def token(self, text: SealedText) -> str:
         """The ciphertext to store: nonce and sealed text, base64. A text that came sealed keeps its token."""
         if text.token is None:
-            nonce = urandom(_NONCE_BYTES)
-            plain = (text.plain or "").encode()
-            text.token = b64encode(nonce + self._aead.encrypt(nonce, plain, self._bound_to(text))).decode()
+            self._sealed += 1
+            nonce = self._nonces + self._sealed.to_bytes(_NONCE_BYTES - _NONCE_PREFIX_BYTES, "big")
+            sealed = self._aead.encrypt(nonce, (text.plain or "").encode(), self._stream + text.field.encode())
+            text.token = b2a_base64(nonce + sealed, newline=False).decode()
         return text.token
 
     def text(self, text: SealedText) -> str:
         """The plain text. Raises SealBroken."""
         if text.plain is None:
-            data = b64decode(text.token or "")
             try:
+                data = b64decode(text.token or "", validate=True)
                 opened = self._aead.decrypt(data[:_NONCE_BYTES], data[_NONCE_BYTES:], self._bound_to(text))
-            except InvalidTag as error:
+            except (InvalidTag, ValueError) as error:  # ValueError: not base64, or too short
                 raise SealBroken(f"a {text.field} of stream {UUID(bytes=self._stream)} does not open") from error
             text.plain = opened.decode()
         return text.plain
@@ -79,17 +87,17 @@ class KeyRing:
         self._current = current
 
     def new_stream_key(self, stream: UUID) -> tuple[FieldCipher, StreamKey]:
-        random = urandom(KEY_BYTES + _NONCE_BYTES)
-        key, nonce = random[:KEY_BYTES], random[KEY_BYTES:]
+        random = urandom(KEY_BYTES + _NONCE_BYTES + _NONCE_PREFIX_BYTES)  # at once: a system call each is dear
+        key, nonce, nonces = random[:KEY_BYTES], random[KEY_BYTES:-_NONCE_PREFIX_BYTES], random[-_NONCE_PREFIX_BYTES:]
         wrapped = nonce + self._wrapping[self._current].encrypt(nonce, key, stream.bytes)
-        return FieldCipher(stream, key), StreamKey(stream, self._current, wrapped)
+        return FieldCipher(stream, key, nonces), StreamKey(stream, self._current, wrapped)
 
     def cipher(self, row: StreamKey) -> FieldCipher:
         """Raises SealBroken where the row was altered or belongs to another stream."""
         nonce, sealed = row.wrapped[:_NONCE_BYTES], row.wrapped[_NONCE_BYTES:]
         try:
             return FieldCipher(row.stream, self._wrapping[row.master_key_id].decrypt(nonce, sealed, row.stream.bytes))
-        except InvalidTag as error:
+        except (InvalidTag, ValueError) as error:
             raise SealBroken(f"the key of stream {row.stream} does not open") from error
 
 

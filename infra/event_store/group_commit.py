@@ -13,18 +13,19 @@ import asyncio
 from collections import deque
 from contextlib import suppress
 from dataclasses import dataclass
+from struct import error as StructError
 from typing import TYPE_CHECKING
 
 import psycopg
 import structlog
 
 from infra.event_store.append import Append, Appended, Conflict, EncodedBatch, Outcome, encode, send
+from infra.postgres.connections import translated_faults
 from infra.postgres.deadline import within
 from infra.postgres.errors import DatabaseUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
-    from uuid import UUID
 
     from psycopg import AsyncConnection
 
@@ -36,6 +37,7 @@ COMMAND_DEADLINE_SECONDS = 5.0
 CALL_DEADLINE_SECONDS = 4.5
 RECONNECT_SECONDS = 0.1
 OVERDUE_CHECK_SECONDS = 0.1
+LETTING_GO_SECONDS = 1.0
 
 
 class StoreUnavailable(Exception):
@@ -57,21 +59,27 @@ class _Waiting:
     deadline: float
     sent: bool = False
 
-    def places(self) -> Iterator[tuple[UUID, int] | bytes]:
-        """What only one command can take: places in streams, and an Idempotency-Key."""
+    def places(self) -> Iterator[tuple[int, int] | bytes]:
+        """What only one command can take: places in streams, and an Idempotency-Key. (Streams as numbers: a UUID's
+        hash and comparison are Python code.)"""
         for event in self.command.events:
-            yield event.stream, event.version
+            yield event.stream.int, event.version
         if self.command.record is not None:
             yield self.command.record.scope_hash
 
-    def claims(self) -> Iterator[UUID | bytes]:
+    def claims(self) -> Iterator[int | bytes]:
         """What must not occur twice in a batch: a stream, an Idempotency-Key."""
         for event in self.command.events:
-            yield event.stream
+            yield event.stream.int
         if self.command.record is not None:
             yield self.command.record.scope_hash
 
-    def fail_overdue(self) -> None:
+    @property
+    def answered(self) -> bool:
+        """A caller that went away was not answered: its command is saved all the same."""
+        return self.future.done() and not self.future.cancelled()
+
+    def fail(self) -> None:
         if not self.future.done():
             self.future.set_exception(OutcomeUnknown() if self.sent else StoreUnavailable())
 
@@ -81,15 +89,31 @@ def _mark_sent(batch: list[_Waiting], sent: bool) -> None:
         waiting.sent = sent
 
 
+def _rolled_back(error: BaseException) -> bool:
+    """Whether the server answered that it saved nothing (no room, a lock's time-out); FATAL may come at any time."""
+    return isinstance(error, psycopg.Error) and error.diag.severity_nonlocalized == "ERROR"
+
+
 class GroupCommit:
     """Saves commands in batches over one connection of its own.
 
     `connect` opens a connection for writing. `max_waiting` bounds the queue: past it a command is refused at once.
+    `command_seconds`: from being handed over until its caller is answered, whatever happens. `call_seconds`: until a
+    connection that does not answer is given up.
     """
 
-    def __init__(self, connect: Callable[[], Awaitable[AsyncConnection]], *, max_waiting: int = 20_000) -> None:
+    def __init__(
+        self,
+        connect: Callable[[], Awaitable[AsyncConnection]],
+        *,
+        max_waiting: int = 20_000,
+        command_seconds: float = COMMAND_DEADLINE_SECONDS,
+        call_seconds: float = CALL_DEADLINE_SECONDS,
+    ) -> None:
         self._connect = connect
         self._max_waiting = max_waiting
+        self._command_seconds = command_seconds
+        self._call_seconds = call_seconds
         self._waiting: deque[_Waiting] = deque()
         self._in_call: list[_Waiting] = []
         self._wake = asyncio.Event()
@@ -122,15 +146,15 @@ class GroupCommit:
     def append(self, command: Append) -> asyncio.Future[Outcome]:
         """Resolves to Appended once the command is durable, or to the Conflict that kept it out.
 
-        Fails with StoreUnavailable, OutcomeUnknown or RefusedByStore. Dropping the future changes nothing: what was
-        handed over is saved.
+        Fails with StoreUnavailable, OutcomeUnknown or RefusedByStore. Dropping or cancelling the future changes
+        nothing: what was handed over is saved.
         """
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Outcome] = loop.create_future()
         if self._stopping or len(self._waiting) >= self._max_waiting:
             future.set_exception(StoreUnavailable())
             return future
-        self._waiting.append(_Waiting(command, future, loop.time() + COMMAND_DEADLINE_SECONDS))
+        self._waiting.append(_Waiting(command, future, loop.time() + self._command_seconds))
         self._wake.set()
         return future
 
@@ -145,18 +169,26 @@ class GroupCommit:
             batch = self._take_batch()
             if batch:
                 self._in_call = batch
-                await self._save(batch)
+                try:
+                    await self._save(batch)
+                except Exception:
+                    # Whatever is wrong with this batch, the next one needs a writer.
+                    for waiting in batch:
+                        waiting.fail()
+                    log.exception("append_failed", commands=len(batch))
                 self._in_call = []
 
     def _take_batch(self) -> list[_Waiting]:
         """The next commands in their order, nothing unique twice among them; the later one stays waiting."""
         batch: list[_Waiting] = []
         held: list[_Waiting] = []
-        claimed: set[UUID | bytes] = set()
+        claimed: set[int | bytes] = set()
         size = 0
+        now = asyncio.get_running_loop().time()
         while self._waiting and len(batch) < MAX_COMMANDS:
             waiting = self._waiting.popleft()
-            if waiting.future.done():  # overdue, and answered so
+            if waiting.answered or waiting.deadline <= now:
+                waiting.fail()
                 continue
             if batch and size + waiting.command.size > MAX_BYTES:
                 held.append(waiting)
@@ -172,17 +204,17 @@ class GroupCommit:
         return batch
 
     async def _save(self, batch: list[_Waiting]) -> None:
-        encoded = encode([waiting.command for waiting in batch])
         try:
+            encoded = encode([waiting.command for waiting in batch])
             outcomes = await self._send_until_known(encoded, batch)
-        except psycopg.DatabaseError as error:
+        except (psycopg.DatabaseError, ValueError, StructError) as error:
             await self._isolate(batch, error)
             return
         if outcomes is None:
             for waiting in batch:
-                waiting.fail_overdue()
+                waiting.fail()
             return
-        taken: set[tuple[UUID, int] | bytes] = set()
+        taken: set[tuple[int, int] | bytes] = set()
         for waiting, outcome in zip(batch, outcomes, strict=True):
             if isinstance(outcome, Appended):
                 taken.update(waiting.places())
@@ -190,25 +222,26 @@ class GroupCommit:
                 waiting.future.set_result(outcome)
         self._refuse_taken(taken)
 
-    def _refuse_taken(self, taken: set[tuple[UUID, int] | bytes]) -> None:
+    def _refuse_taken(self, taken: set[tuple[int, int] | bytes]) -> None:
         """What waited for a place that has just been taken need not ask the database."""
         for waiting in self._waiting:
             record = waiting.command.record
             if record is not None and record.scope_hash in taken:
                 conflict = Conflict("record")
-            elif any((event.stream, event.version) in taken for event in waiting.command.events):
+            elif any((event.stream.int, event.version) in taken for event in waiting.command.events):
                 conflict = Conflict("version")
             else:
                 continue
             if not waiting.future.done():
                 waiting.future.set_result(conflict)
 
-    async def _isolate(self, batch: list[_Waiting], error: psycopg.DatabaseError) -> None:
-        """Data that PostgreSQL refuses fails its own command, not the batch: each half by itself."""
+    async def _isolate(self, batch: list[_Waiting], error: Exception) -> None:
+        """Data that PostgreSQL refuses, or cannot even be sent, fails its own command: each half by itself."""
         if len(batch) == 1:
-            log.error("append_refused", error=type(error).__name__, sqlstate=error.sqlstate)
+            sqlstate = error.sqlstate if isinstance(error, psycopg.Error) else None
+            log.error("append_refused", error=type(error).__name__, sqlstate=sqlstate)
             if not batch[0].future.done():
-                batch[0].future.set_exception(RefusedByStore(error.sqlstate or type(error).__name__))
+                batch[0].future.set_exception(RefusedByStore(sqlstate or type(error).__name__))
             return
         middle = len(batch) // 2
         for half in (batch[:middle], batch[middle:]):
@@ -216,21 +249,23 @@ class GroupCommit:
 
     async def _send_until_known(self, encoded: EncodedBatch, batch: list[_Waiting]) -> list[Outcome] | None:
         """Send the same batch until an answer comes; None once nobody waits for it any more."""
+        loop = asyncio.get_running_loop()
         in_doubt = False
-        while any(not waiting.future.done() for waiting in batch):
+        while any(not waiting.answered and waiting.deadline > loop.time() for waiting in batch):
             try:
-                connection = await self._connected()
-                _mark_sent(batch, True)
-                return await within(CALL_DEADLINE_SECONDS, connection, send(connection, encoded))
-            except (psycopg.OperationalError, psycopg.InterfaceError, DatabaseUnavailable, OSError) as error:
-                log.warning("append_call_broken", error=type(error).__name__, commands=len(batch))
-                if self._connection is not None and not self._connection.closed and isinstance(error, psycopg.Error):
-                    # The server answered that it saved nothing (no room, a lock's time-out): no call is in doubt
-                    # but one whose connection had broken before.
+                with translated_faults():
+                    connection = await self._connected()
+                    _mark_sent(batch, True)
+                    return await within(self._call_seconds, connection, send(connection, encoded))
+            except DatabaseUnavailable as fault:
+                cause = fault.__cause__ or fault
+                log.warning("append_call_broken", error=type(cause).__name__, commands=len(batch))
+                if _rolled_back(cause):
+                    # No call is in doubt but one whose connection had broken before.
                     _mark_sent(batch, in_doubt)
                 else:
                     in_doubt = in_doubt or batch[0].sent
-                    await self._drop_connection()
+                await self._drop_connection()
                 await asyncio.sleep(RECONNECT_SECONDS)
         return None
 
@@ -241,8 +276,12 @@ class GroupCommit:
 
     async def _drop_connection(self) -> None:
         connection, self._connection = self._connection, None
-        if connection is not None:
-            with suppress(psycopg.Error):
+        if connection is None:
+            return
+        # A call that was given up lets go as soon as it reads the end of the conversation. Closed under its hands, the
+        # descriptor would go to the next connection while the old call still watches it: that one would never answer.
+        with suppress(psycopg.Error, TimeoutError):
+            async with asyncio.timeout(LETTING_GO_SECONDS), connection.lock:
                 await connection.close()
 
     async def _fail_overdue(self) -> None:
@@ -254,6 +293,6 @@ class GroupCommit:
                 for waiting in queue:
                     if waiting.deadline > now:
                         break  # oldest first
-                    waiting.fail_overdue()
-            while self._waiting and self._waiting[0].future.done():
+                    waiting.fail()
+            while self._waiting and (self._waiting[0].answered or self._waiting[0].deadline <= now):
                 self._waiting.popleft()

@@ -17,6 +17,7 @@ from infra.postgres.errors import DatabaseUnavailable
 from services.api.arrival import JSON, MAX_BODY_BYTES, body_of, internal_error
 from services.api.call import Call
 from services.api.problems import Problem, not_found
+from services.phases import together
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
@@ -75,12 +76,14 @@ def _handler(operation: Operation, services: Services) -> Callable[[web.Request]
                     await services.authentication.ensure_active(caller)
             _ensure_acceptable(request)
             body = await body_of(request) if operation.body is not None else b""
+            await together()
             response = await operation.handler(
                 Call(request, operation, services, correlation_id, services.now(), caller, body)
             )
         except Exception as error:
             response = problem_of(error, correlation_id).response()
         response.headers[CORRELATION_HEADER] = correlation_id
+        await together()
         log.info(
             "request",
             operation=operation.name,

@@ -32,6 +32,7 @@ from services.api.problems import Problem, not_found, validation_failed
 from services.api.submission import ORDER_BODY, accepted_content, ensure_may_order_for, ensure_not_disabled
 from services.ordering.ordering import KeyUse, KeyUsedMeanwhile
 from services.ordering.orders import LoadedOrder, SavedOrder
+from services.phases import together
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
@@ -54,7 +55,9 @@ async def create_order(call: Call) -> web.Response:
     async with call.services.idempotency.use(call, 201) as use:
         if isinstance(use, FirstAnswer):
             return await replay(call, use)
+        await together()
         content = await accepted_content(call, reading, None)
+        await together()
         if isinstance(content, Problem):
             raise content
         call.services.admission.ensure_open()

@@ -20,6 +20,7 @@ from domain.streams import reference_stream
 from infra.event_store.append import Appended, Conflict, IdempotencyRecord
 from infra.event_store.group_commit import StoreUnavailable
 from services.ordering.orders import LoadedOrder, LoadedReference, Orders, ReferenceEvents, SavedOrder, folded
+from services.phases import together
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -63,8 +64,10 @@ class Ordering:
         order = command.order
         nothing = LoadedOrder(order_id, INITIAL, 0, None, None)
         events = submit(nothing.state, command)
+        await together()
         cipher, key = self._orders.new_key(order_id)
         stream = reference_stream(order.partner_id, order.sell_to_order_reference)
+        await together()
         # Hopefully new: the store says if it is not, and only then it is looked at.
         reference = LoadedReference(stream, references.INITIAL, 0)
         for _ in range(MAX_TRIES):
