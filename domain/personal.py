@@ -15,6 +15,9 @@ class SealedText:
     """
 
     field: ClassVar[str] = ""
+    bound_to: ClassVar[bytes] = b""
+    """The field as the ciphertext is bound to it."""
+
     __slots__ = ("plain", "token")
 
     def __init__(self, plain: str | None = None, *, token: str | None = None) -> None:
@@ -22,6 +25,9 @@ class SealedText:
             raise ValueError("a sealed text needs its plain text or its token")
         self.plain = plain
         self.token = token
+
+    def __init_subclass__(cls) -> None:
+        cls.bound_to = cls.field.encode()
 
     @classmethod
     def sealed(cls, token: str) -> Self:

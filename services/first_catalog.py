@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from uuid import uuid4
 
 import structlog
-from uuid_utils.compat import uuid7
 
 from domain.catalog.body import CatalogBody
 from domain.catalog.stream import CatalogEvent, CatalogFaulty, PublishCatalog, PublishedCatalog, decide
@@ -17,6 +16,7 @@ from domain.faults import Fault
 from domain.reading import MalformedJson, Reader
 from domain.streams import catalog_stream
 from infra.event_store.mapper import Actor
+from infra.ids import uuid7
 from services.bootstrap import now
 from services.ordering.context import CommandContext
 from services.settings import SettingError

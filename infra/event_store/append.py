@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 from infra.event_store.arrays import ByteaArray, Int4Array, Int8Array, TextArray, UuidArray
@@ -42,19 +41,21 @@ class IdempotencyRecord(NamedTuple):
     status: int
 
 
-@dataclass(frozen=True, slots=True)
-class Append:
+class Append(NamedTuple):
     """All that one command saves, whole or not at all. `events` may be empty where only a record is kept."""
 
     command_id: UUID
     events: Sequence[NewEvent]
     keys: Sequence[StreamKey] = ()
     record: IdempotencyRecord | None = None
-    size: int = field(init=False)
 
-    def __post_init__(self) -> None:
-        size = sum(len(event.state) + _ROW_OVERHEAD_BYTES for event in self.events)
-        object.__setattr__(self, "size", size + _ROW_OVERHEAD_BYTES)
+    @property
+    def size(self) -> int:
+        """About how many bytes it is in the call."""
+        size = _ROW_OVERHEAD_BYTES
+        for event in self.events:
+            size += len(event.state) + _ROW_OVERHEAD_BYTES
+        return size
 
 
 class Appended(NamedTuple):

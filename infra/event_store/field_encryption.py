@@ -54,26 +54,24 @@ class FieldCipher:
 
     def token(self, text: SealedText) -> str:
         """The ciphertext to store: nonce and sealed text, base64. A text that came sealed keeps its token."""
-        if text.token is None:
-            self._sealed += 1
-            nonce = self._nonces + self._sealed.to_bytes(_NONCE_BYTES - _NONCE_PREFIX_BYTES, "big")
-            sealed = self._aead.encrypt(nonce, (text.plain or "").encode(), self._stream + text.field.encode())
-            text.token = b2a_base64(nonce + sealed, newline=False).decode()
-        return text.token
+        token = text.token
+        if token is None:
+            self._sealed = count = self._sealed + 1
+            nonce = self._nonces + count.to_bytes(_NONCE_BYTES - _NONCE_PREFIX_BYTES, "big")
+            sealed = self._aead.encrypt(nonce, (text.plain or "").encode(), self._stream + text.bound_to)
+            token = text.token = b2a_base64(nonce + sealed, newline=False).decode()
+        return token
 
     def text(self, text: SealedText) -> str:
         """The plain text. Raises SealBroken."""
         if text.plain is None:
             try:
                 data = b64decode(text.token or "", validate=True)
-                opened = self._aead.decrypt(data[:_NONCE_BYTES], data[_NONCE_BYTES:], self._bound_to(text))
+                opened = self._aead.decrypt(data[:_NONCE_BYTES], data[_NONCE_BYTES:], self._stream + text.bound_to)
             except (InvalidTag, ValueError) as error:  # ValueError: not base64, or too short
                 raise SealBroken(f"a {text.field} of stream {UUID(bytes=self._stream)} does not open") from error
             text.plain = opened.decode()
         return text.plain
-
-    def _bound_to(self, text: SealedText) -> bytes:
-        return self._stream + text.field.encode()
 
 
 class KeyRing:

@@ -37,7 +37,6 @@ COMMAND_DEADLINE_SECONDS = 5.0
 CALL_DEADLINE_SECONDS = 4.5
 RECONNECT_SECONDS = 0.1
 OVERDUE_CHECK_SECONDS = 0.1
-LETTING_GO_SECONDS = 1.0
 
 
 class StoreUnavailable(Exception):
@@ -276,12 +275,8 @@ class GroupCommit:
 
     async def _drop_connection(self) -> None:
         connection, self._connection = self._connection, None
-        if connection is None:
-            return
-        # A call that was given up lets go as soon as it reads the end of the conversation. Closed under its hands, the
-        # descriptor would go to the next connection while the old call still watches it: that one would never answer.
-        with suppress(psycopg.Error, TimeoutError):
-            async with asyncio.timeout(LETTING_GO_SECONDS), connection.lock:
+        if connection is not None:
+            with suppress(psycopg.Error):
                 await connection.close()
 
     async def _fail_overdue(self) -> None:

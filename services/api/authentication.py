@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from domain.api_key import ActiveKey, key_hash
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from services.api.operation import Operation
 
 _BEARER = "bearer "
+KEYS_REMEMBERED = 4096
 SETTINGS_KEY_ID = "settings"
 
 
@@ -33,6 +35,7 @@ class Authentication:
     def __init__(self, directory: Directory, operator_key_hash: str | None) -> None:
         self._directory = directory
         self._operator_key_hash = operator_key_hash
+        self._hash = lru_cache(KEYS_REMEMBERED)(key_hash)
         self._known: dict[str, tuple[ActiveKey, Caller]] = {}
         self._operator = Caller(
             "operator",
@@ -67,7 +70,7 @@ class Authentication:
                 raise Problem("partner_inactive", "This partner is disabled: its keys may read, and change nothing.")
 
     def _find(self, key: str) -> Caller | None:
-        hashed = key_hash(key)
+        hashed = self._hash(key)
         if hashed == self._operator_key_hash:  # of hashes, so that time tells nothing of the key
             return self._operator
         found = self._directory.keys_by_hash.get(hashed)

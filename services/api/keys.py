@@ -9,7 +9,6 @@ from uuid import UUID
 
 from aiohttp import web
 from msgspec import UNSET, Struct, UnsetType
-from uuid_utils.compat import uuid7
 
 from domain.api_key import (
     KEY_RANDOM_BYTES,
@@ -25,6 +24,7 @@ from domain.api_key import (
 from domain.partner_request import KeyBody, PartnerKeyBody
 from domain.reading import Reader
 from domain.streams import key_stream
+from infra.ids import uuid7
 from services.api.json_answer import NO_STORE, json_answer, no_content
 from services.api.operation import OPERATOR, Operation
 from services.api.order_answer import timestamp

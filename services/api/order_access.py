@@ -6,7 +6,6 @@ import re
 from typing import TYPE_CHECKING
 
 from aiohttp import web
-from uuid_utils.compat import uuid7
 
 from domain.order.refusals import (
     DuplicateOrder,
@@ -17,6 +16,7 @@ from domain.order.refusals import (
     StatusForbids,
 )
 from domain.order.state import Absent, ExistingOrder, Order, Processing, Removed, Scheduled, Submitted
+from infra.ids import uuid7
 from services.api.conditions import etag
 from services.api.order_answer import encode_answer, order_answer
 from services.api.problems import Problem, not_found
@@ -74,7 +74,7 @@ def answered(call: Call, saved: SavedOrder, status: int, *, replayed: bool = Fal
     """The order as an answer, with its ETag, and the Location of a new one."""
     state = saved.state
     assert not isinstance(state, Absent)  # noqa: S101 - every caller has made or found it
-    headers = {"ETag": etag(saved.version)}
+    headers = {"Content-Type": JSON, "ETag": etag(saved.version)}
     if status == 201:
         headers["Location"] = f"{call.services.public_url}/channelManager/{saved.order_id}"
     if replayed:
@@ -82,7 +82,7 @@ def answered(call: Call, saved: SavedOrder, status: int, *, replayed: bool = Fal
     elif call.operation.method == "GET":
         headers.update(_polling(state))
     body = encode_answer(order_answer(saved, state))
-    return web.Response(status=status, body=body, content_type=JSON, headers=headers)
+    return web.Response(status=status, body=body, headers=headers)
 
 
 def unchanged(state: ExistingOrder, version: int) -> web.Response:

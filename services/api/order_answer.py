@@ -161,6 +161,8 @@ def _header(order_id: UUID, state: ExistingOrder, cipher: FieldCipher | None) ->
         "job_id": "",
     }
     match state:
+        case Submitted() | Scheduled() | Error() | Cancelled():
+            pass
         case Processing(job_id=job_id):
             header["job_id"] = str(job_id)
         case Draft(issuance=issuance) | Issued(issuance=issuance):
@@ -169,13 +171,13 @@ def _header(order_id: UUID, state: ExistingOrder, cipher: FieldCipher | None) ->
             header["totals"] = TotalsAnswer(totals.excl_vat, totals.vat, totals.incl_vat, totals.currency_code)
         case Removed():
             header["removed"] = True
-        case Submitted() | Scheduled() | Error() | Cancelled():
-            pass
     return header
 
 
 def _items(state: ExistingOrder, cipher: FieldCipher | None) -> list[LineAnswer]:
     match state:
+        case Submitted() | Scheduled() | Processing() | Cancelled() | Removed():
+            return []
         case Draft(issuance=issuance) | Issued(issuance=issuance):
             return [
                 _line(index, state, line, cipher, issued, issuance)
@@ -183,8 +185,6 @@ def _items(state: ExistingOrder, cipher: FieldCipher | None) -> list[LineAnswer]
             ]
         case Error():
             return [_line(index, state, line, cipher) for index, line in enumerate(state.content.lines)]
-        case Submitted() | Scheduled() | Processing() | Cancelled() | Removed():
-            return []
 
 
 def _line(

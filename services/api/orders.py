@@ -9,7 +9,6 @@ from uuid import UUID
 
 from aiohttp import web
 from msgspec import Struct
-from uuid_utils.compat import uuid7
 
 from domain.issuance.issuer import IssuerAway
 from domain.order.body import OrderBody
@@ -21,6 +20,7 @@ from domain.order.refusals import OrderRefusal
 from domain.order.state import INITIAL, Draft, Issued
 from domain.reading import FilledText50, MalformedJson, Reader, Reading
 from domain.references import REFERENCE_RANDOM_BYTES, buy_from_order_reference
+from infra.ids import uuid7
 from services.api.call import parse_uuid
 from services.api.conditions import ensure_matches, is_unchanged
 from services.api.history import order_as_of

@@ -8,12 +8,12 @@ from uuid import UUID
 
 from aiohttp import web
 from msgspec import Struct
-from uuid_utils.compat import uuid7
 
 from domain.partner import KnownPartner, PartnerEvent, decide, known
 from domain.partner_request import PartnerBody, PartnerChangesBody, change_partner, create_partner
 from domain.reading import Reader
 from domain.streams import partner_stream
+from infra.ids import uuid7
 from services.api.conditions import ensure_matches, etag, is_unchanged
 from services.api.json_answer import json_answer, no_content
 from services.api.operation import OPERATOR, Operation

@@ -9,7 +9,6 @@ from uuid import UUID
 
 from aiohttp import web
 from msgspec import UNSET, Struct, UnsetType
-from uuid_utils.compat import uuid7
 
 from domain.faults import Fault
 from domain.personal import SigningSecret
@@ -25,6 +24,7 @@ from domain.subscription import (
     decide,
 )
 from domain.subscription_request import SubscriptionRequest, request_faults, subscriber_of
+from infra.ids import uuid7
 from services.api.call import forbidden, parse_uuid
 from services.api.json_answer import NO_STORE, json_answer, no_content
 from services.api.operation import PARTNER, Operation

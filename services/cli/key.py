@@ -12,7 +12,6 @@ import msgspec
 from msgspec import UNSET, Struct, UnsetType
 from rich.table import Table
 from rich.text import Text
-from uuid_utils.compat import uuid7
 
 from domain.api_key import (
     KEY_RANDOM_BYTES,
@@ -32,6 +31,7 @@ from domain.partner_request import KeyBody
 from domain.reading import Reader
 from domain.streams import key_stream
 from infra.event_store.mapper import Actor
+from infra.ids import uuid7
 from projections.directory import Directory
 from services.api.order_answer import timestamp
 from services.bootstrap import now, store

@@ -14,7 +14,6 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 import structlog
-from uuid_utils.compat import uuid7
 
 from domain.issuance.issuer import IssuanceRefused, IssueJob, IssuerAway, TicketIssuer
 from domain.issuance.saga import IssuerUnavailable, Minted, Refused, SagaMessage, Seen, react
@@ -23,6 +22,7 @@ from domain.order.events import OrderEvent
 from domain.order.state import Processing
 from infra.event_store.append import Appended, Outcome
 from infra.event_store.mapper import Actor
+from infra.ids import uuid7
 from services.ordering.context import CommandContext
 from services.ordering.orders import LoadedOrder, Orders, folded
 

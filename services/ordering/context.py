@@ -1,14 +1,13 @@
 """What every event of one command says of its making."""
 
-from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 from uuid import UUID
 
 from infra.event_store.mapper import Actor, Metadata
 
 
-@dataclass(frozen=True, slots=True)
-class CommandContext:
+class CommandContext(NamedTuple):
     """`now` is the command's one moment. `causation_id`: the command whose events led to this one."""
 
     command_id: UUID

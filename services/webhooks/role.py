@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 import structlog
-from uuid_utils.compat import uuid7
 
 from domain.streams import subscription_stream
 from domain.subscription import ENDPOINT_GONE, Active, DisableSubscription, SubscriptionNotFound, decide
 from infra.event_store.field_encryption import open_text
 from infra.event_store.mapper import Actor
+from infra.ids import uuid7
 from infra.postgres.errors import DatabaseUnavailable
 from projections.webhook_deliveries import prune
 from services.bootstrap import now
