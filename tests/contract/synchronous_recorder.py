@@ -34,7 +34,7 @@ class SynchronousRecorder(ApplicationRecorder):
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
         self._pool, self._group_commit, self._listener = self._run(self._open(dsn))
-        self._telling: list[asyncio.Task[None]] = []
+        self._telling: set[asyncio.Task[None]] = set()
         self._recorder = Recorder(Reads(self._pool), self._group_commit)
 
     async def _open(self, dsn: str) -> tuple[Pool, GroupCommit, LogListener]:
@@ -50,11 +50,13 @@ class SynchronousRecorder(ApplicationRecorder):
 
     def close(self) -> None:
         async def stop() -> None:
-            for task in self._telling:
-                task.cancel()
             await self._listener.__aexit__(None, None, None)
             await self._group_commit.stop()
             await self._pool.close()
+            left = asyncio.all_tasks() - {asyncio.current_task()}
+            for task in left:
+                task.cancel()
+            await asyncio.gather(*left, return_exceptions=True)
 
         self._run(stop())
         self._loop.call_soon_threadsafe(self._loop.stop)
@@ -96,7 +98,7 @@ class SynchronousRecorder(ApplicationRecorder):
 
     def on_stored(self, callback: Callable[[], None]) -> None:
         """Call back at each wake-up of the listener."""
-        self._loop.call_soon_threadsafe(lambda: self._telling.append(self._loop.create_task(self._tell(callback))))
+        self._loop.call_soon_threadsafe(lambda: self._telling.add(self._loop.create_task(self._tell(callback))))
 
     async def _tell(self, callback: Callable[[], None]) -> None:
         woken = self._listener.subscribe()

@@ -12,10 +12,10 @@ from uuid import uuid4
 
 import pytest
 from eventsourcing.persistence import ApplicationRecorder, IntegrityError, StoredEvent
-from eventsourcing.postgres import PostgresApplicationRecorder, PostgresDatastore
+from eventsourcing.postgres import PostgresApplicationRecorder
 from eventsourcing.tests import persistence as library_cases
-from psycopg.conninfo import conninfo_to_dict
 
+from tests.contract.stock_recorder import stock_recorder
 from tests.contract.synchronous_recorder import SynchronousRecorder
 
 
@@ -58,19 +58,7 @@ def test_there_are_as_many_cases_as_the_library_has() -> None:
 
 @pytest.fixture
 def stock(any_dsn: str) -> Iterator[PostgresApplicationRecorder]:
-    address = conninfo_to_dict(any_dsn)
-    datastore = PostgresDatastore(
-        dbname=str(address["dbname"]),
-        host=str(address["host"]),
-        port="5432",
-        user=str(address["user"]),
-        password="",
-        pool_size=2,
-        originator_id_type="uuid",
-    )
-    with datastore:
-        recorder = PostgresApplicationRecorder(datastore)
-        recorder.create_table()  # finds ours, and leaves it as it is
+    with stock_recorder(any_dsn) as recorder:
         yield recorder
 
 
