@@ -64,7 +64,6 @@ def _places(path: str, public_path: str) -> list[str]:
 
 def _handler(operation: Operation, services: Services) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
     async def handle(request: web.Request) -> web.StreamResponse:
-        await together()
         started = time.perf_counter()
         correlation_id = _correlation_id(request)
         key_id: str | None = None
