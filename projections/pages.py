@@ -28,16 +28,17 @@ class RowRefused(Exception):
 
 
 async def pages(recorder: Recorder, after: int, size: int = PAGE) -> AsyncGenerator[list[LogRow], None]:
-    """The log after a position up to its end, page by page; while one is worked on, the next is read.
+    """The log after a position up to its end as it was read, page by page; while one is worked on, the next is read.
 
-    Raises DatabaseUnavailable. To be closed (`contextlib.aclosing`), or the read ahead goes on.
+    A page that is not full is the last: what is stored after it was read wakes whoever follows the log. Raises
+    DatabaseUnavailable. To be closed (`contextlib.aclosing`), or the read ahead goes on.
     """
     rows = await recorder.page(after, size)
     while rows:
         ahead = asyncio.ensure_future(recorder.page(rows[-1].position, size)) if len(rows) == size else None
         try:
             yield rows
-            rows = await (ahead if ahead is not None else recorder.page(rows[-1].position, size))
+            rows = await ahead if ahead is not None else []
         finally:
             if ahead is not None:
                 ahead.cancel()  # of no effect where it was awaited

@@ -7,15 +7,15 @@ the database's, so that processes whose clocks differ agree on what is due.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Final, Literal
 from uuid import UUID
 
 import msgspec
 
 from infra.postgres.connections import Connection
+from infra.postgres.errors import PositionMoved
 
 Status = Literal["pending", "delivered", "dead"]
 
@@ -73,35 +73,69 @@ def message_id(delivery_id: UUID) -> str:
 
 # Inserted already leased: the writer sends from memory at once, and nobody else finds them due. The rows come as one
 # JSON text, here and below: psycopg's lists cost several times as much.
+#
+# Committed without waiting for the disk: a crash of the server takes rows and place together, or neither, and what was
+# sent meanwhile is then sent again under its id.
 _ENQUEUE: Final = """
-insert into webhook_deliveries
-    (id, subscription_id, order_id, position, event_name, body, status, due_at, lease_owner, created_at, finished_at)
-select id, subscription_id, order_id, position, event_name, convert_to(body, 'UTF8'),
-    case when dead then 'dead' else 'pending' end,
-    case when not dead then now() + make_interval(secs => %(lease)s) end,
-    case when not dead then %(owner)s end,
-    now(),
-    case when dead then now() end
-from json_to_recordset(%(rows)s::json) as new (
-    id uuid, subscription_id uuid, order_id uuid, position bigint, event_name text, body text, dead boolean
+with unhurried as materialized (
+    select set_config('synchronous_commit', 'off', true)
+), moved as (
+    update consumer_positions set position = %(through)s from unhurried
+    where name = %(consumer)s and position = %(after)s
+    returning name
+), queued as (
+    insert into webhook_deliveries (
+        id, subscription_id, order_id, position, event_name, body, status, due_at, lease_owner, created_at, finished_at
+    )
+    select id, subscription_id, order_id, position, event_name, convert_to(body, 'UTF8'),
+        case when dead then 'dead' else 'pending' end,
+        case when not dead then now() + make_interval(secs => %(lease)s) end,
+        case when not dead then %(owner)s end,
+        now(),
+        case when dead then now() end
+    from json_to_recordset(%(rows)s::json) as new (
+        id uuid, subscription_id uuid, order_id uuid, position bigint, event_name text, body text, dead boolean
+    )
+    where exists (select from moved)
+    on conflict (id) do nothing
+    returning id
 )
-on conflict (id) do nothing
-returning id
+select exists (select from moved), array(select id from queued)
 """
 
 
-async def enqueue(
-    conn: Connection, deliveries: Sequence[NewDelivery], owner: str, lease_seconds: float
-) -> list[LeasedDelivery]:
-    """Queue deliveries, in one statement, in the caller's transaction; those that are there already are passed over.
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """What a consumer of the log has worked on: the positions behind `after`, up to `through`."""
 
-    Answers the pending ones that were inserted, leased to `owner`; they may be sent once the transaction committed.
+    consumer: str
+    after: int
+    through: int
+
+
+async def enqueue(
+    conn: Connection, stretch: Stretch, deliveries: Sequence[NewDelivery], owner: str, lease_seconds: float
+) -> list[LeasedDelivery]:
+    """Queue the deliveries of a stretch and move its consumer behind it, in one statement; a row that is there stays.
+
+    Answers the pending ones that were inserted, leased to `owner`; they may be sent once this is committed. Raises
+    PositionMoved where the consumer does not stand before the stretch: nothing was queued.
     """
-    if not deliveries:
-        return []
-    parameters = {"owner": owner, "lease": float(lease_seconds), "rows": _json(deliveries)}
-    cursor = await conn.execute(_ENQUEUE, parameters)
-    inserted = {row[0] for row in await cursor.fetchall()}
+    parameters = {
+        "consumer": stretch.consumer,
+        "after": stretch.after,
+        "through": stretch.through,
+        "owner": owner,
+        "lease": float(lease_seconds),
+        "rows": _json(deliveries),
+    }
+    cursor = await conn.execute(_ENQUEUE, parameters, prepare=True)
+    row = await cursor.fetchone()
+    assert row is not None  # noqa: S101 - it always answers
+    moved, ids = row
+    if not moved:
+        raise PositionMoved(f"the position of {stretch.consumer} is no longer {stretch.after}")
+    inserted = set(ids)
     return [
         LeasedDelivery(new.id, new.subscription_id, new.body.encode(), 0)
         for new in deliveries
@@ -209,48 +243,6 @@ async def release(conn: Connection, owner: str, ids: Sequence[UUID]) -> None:
         {"ids": list(ids), "owner": owner},
         prepare=False,
     )
-
-
-async def release_of_the_dead(conn: Connection, leases: str) -> int:
-    """Give back what processes had in hand that live no more: due at once, for anyone; answers how many.
-
-    Each sender holds a lease of its own as long as it lives, its name beginning with `leases`; the rows of those that
-    ran out are deleted here. One that lives and could not renew in time repeats what it has in hand, and takes it anew.
-    """
-    cursor = await conn.execute(
-        """
-        with dead as (
-            delete from leases where starts_with(name, %(leases)s) and expires_at <= clock_timestamp() returning owner
-        )
-        update webhook_deliveries left_behind set lease_owner = null, due_at = now()
-        from dead where left_behind.lease_owner = dead.owner and left_behind.status = 'pending'
-        """,
-        {"leases": leases},
-        prepare=False,
-    )
-    return cursor.rowcount
-
-
-async def server_start(conn: Connection) -> datetime:
-    """When the database server began. A new moment: it may have forgotten what it had not yet written to disk."""
-    cursor = await conn.execute("select pg_postmaster_start_time()", prepare=False)
-    row = await cursor.fetchone()
-    assert row is not None  # noqa: S101 - it always answers
-    began: datetime = row[0]
-    return began
-
-
-async def release_forgotten(conn: Connection, owner: str, in_hand: Collection[UUID]) -> int:
-    """Give back what is leased to `owner`, and is not in its hand any more; answers how many."""
-    cursor = await conn.execute(
-        """
-        update webhook_deliveries set lease_owner = null, due_at = now()
-        where lease_owner = %(owner)s and status = 'pending' and id <> all (%(in_hand)s::uuid[])
-        """,
-        {"owner": owner, "in_hand": list(in_hand)},
-        prepare=False,
-    )
-    return cursor.rowcount
 
 
 async def kill_pending(conn: Connection, subscriptions: Sequence[UUID]) -> int:

@@ -6,6 +6,7 @@ What can be issued has a function each; packages and group tickets take their pl
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from decimal import Decimal
+from functools import lru_cache
 from typing import Final, Literal
 from uuid import UUID
 
@@ -85,8 +86,7 @@ def plan(
         language = text_language(line.sell_to_language, content.sell_to_language, fallback)
         text = description(item, language)
         make_assets = _ASSETS_OF[item.kind]
-        incl = quantise(item.unit_price_incl_vat, currency)
-        excl = excl_vat(incl, item.vat_percent, currency)
+        excl, incl = _prices(item.unit_price_incl_vat, item.vat_percent, currency)
         wallets = [
             Wallet(chance.uuid(), chance.wallet_reference_number(), excl, incl, make_assets(item, text, chance))
             for _ in range(item.wallet_count(line.quantity))
@@ -94,6 +94,13 @@ def plan(
         prices += [(excl, incl)] * len(wallets)
         lines.append(IssuedLine(text, tuple(wallets)))
     return Issuance(job_id, catalog_version, issued_at, tuple(lines), totals(prices, currency))
+
+
+@lru_cache(maxsize=4096)
+def _prices(unit_price_incl_vat: Decimal, vat_percent: Decimal, currency: str) -> tuple[Decimal, Decimal]:
+    """What a wallet costs without VAT and with it; a venue has few prices, and sells at them all day."""
+    incl = quantise(unit_price_incl_vat, currency)
+    return excl_vat(incl, vat_percent, currency), incl
 
 
 # What an item becomes

@@ -14,7 +14,7 @@ from infra.event_store.topics import SUBMISSIONS
 from infra.feeds.signals import Batch, FeedLost, OrderSignal
 from infra.postgres.connections import translated_faults
 from infra.postgres.errors import PositionMoved
-from infra.postgres.positions import advance, load_position
+from infra.postgres.positions import advance_unhurried, load_position
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 PAGE = 1000
 MAX_SIGNALS = 256
+QUIET_SECONDS = 1.0
 
 
 class LogFeed:
@@ -37,6 +38,7 @@ class LogFeed:
         self._name = name
         self._committed = 0
         self._read = 0
+        self._more = True
         self._hand: Batch | None = None
         self._woken: asyncio.Event | None = None
         self.moved_at = time.monotonic()
@@ -47,6 +49,7 @@ class LogFeed:
             async with self._pool.connection() as connection:
                 self._committed = self._read = await load_position(connection, self._name)
         self._hand = None
+        self._more = True
         self._woken = self._woken or self._listener.subscribe("submitted")
         self.moved_at = time.monotonic()
 
@@ -61,18 +64,21 @@ class LogFeed:
             return self._hand
         assert self._woken is not None  # noqa: S101 - start() was called
         while True:
+            if not self._more:
+                await self._woken.wait()
+            self._more = True
             self._woken.clear()
             places = await self._recorder.places(self._read, PAGE)
             signals, read = _signals(places)
+            # A page that is not full ends the log: whoever stores more after it was read wakes us.
+            self._more = len(places) == PAGE or len(signals) == MAX_SIGNALS
             if signals:
                 self._hand = Batch(signals, read)
                 return self._hand
-            if places:
-                self._read = read
-                continue
+            self._read = max(self._read, read)
             # All the rest was our own saga's: stored once it is quiet, not page by page.
-            await self._store(self._read)
-            await self._woken.wait()
+            if not self._more and time.monotonic() - self.moved_at >= QUIET_SECONDS:
+                await self._store(self._read)
 
     async def commit(self, batch: Batch) -> None:
         """The batch's effects are durable. Raises FeedLost where another holder moved the position."""
@@ -94,10 +100,9 @@ class LogFeed:
             return
         try:
             with translated_faults():
-                async with self._pool.connection() as connection, connection.transaction():
-                    # Lost in a crash it only hands out again what has been done: not worth waiting for the disk.
-                    await connection.execute("set local synchronous_commit = off")
-                    await advance(connection, self._name, self._committed, position)
+                async with self._pool.connection() as connection:
+                    # Lost in a crash it only hands out again what has been done.
+                    await advance_unhurried(connection, self._name, self._committed, position)
         except PositionMoved as error:
             self._hand = None
             raise FeedLost from error

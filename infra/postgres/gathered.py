@@ -28,21 +28,25 @@ class Gathered(Generic[Key, Value]):
     ) -> None:
         self._fetch = fetch
         self._concurrency = concurrency
-        self._waiting: dict[Key, asyncio.Future[Value | None]] = {}
+        self._waiting: dict[Key, list[asyncio.Future[Value | None]]] = {}
         self._running = 0
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def get(self, key: Key) -> Value | None:
         """The key's value, or None where there is none. Raises what `fetch` raised."""
-        future = self._waiting.get(key)
-        if future is None:
-            future = self._waiting[key] = asyncio.get_running_loop().create_future()
+        # A future for each who asks: shared, it would need a shield against the one who is cancelled, which is dear.
+        future: asyncio.Future[Value | None] = asyncio.get_running_loop().create_future()
+        asking = self._waiting.get(key)
+        if asking is not None:
+            asking.append(future)
+        else:
+            self._waiting[key] = [future]
             if self._running < self._concurrency:
                 self._running += 1
                 task = asyncio.ensure_future(self._drain())
                 self._tasks.add(task)
                 task.add_done_callback(self._tasks.discard)
-        return await asyncio.shield(future)
+        return await future
 
     async def _drain(self) -> None:
         try:
@@ -54,14 +58,17 @@ class Gathered(Generic[Key, Value]):
     async def _answer_all(self) -> None:
         while self._waiting:
             keys = list(self._waiting)[:MAX_KEYS]
-            futures = [self._waiting.pop(key) for key in keys]
+            asking = [self._waiting.pop(key) for key in keys]
             try:
                 values = await self._fetch(keys)
             except Exception as error:
+                for futures in asking:
+                    for future in futures:
+                        if not future.done():
+                            future.set_exception(error)
+                continue
+            for key, futures in zip(keys, asking, strict=True):
+                value = values.get(key)
                 for future in futures:
                     if not future.done():
-                        future.set_exception(error)
-                continue
-            for key, future in zip(keys, futures, strict=True):
-                if not future.done():
-                    future.set_result(values.get(key))
+                        future.set_result(value)

@@ -5,7 +5,7 @@ Its chance is a keyed function of the job, so that the same job gives the same n
 
 from __future__ import annotations
 
-import hmac
+from hashlib import blake2b
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -51,6 +51,6 @@ class CatalogIssuer:
             directory.catalog_version,
             job_id=job.job_id,
             issued_at=job.now,
-            seed=hmac.digest(self._secret, job.job_id.bytes, "sha256"),
+            seed=blake2b(job.job_id.bytes, key=self._secret, digest_size=32).digest(),
             partner_language=partner.language if partner is not None else None,
         )

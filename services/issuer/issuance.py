@@ -25,6 +25,7 @@ from infra.event_store.mapper import Actor
 from infra.ids import uuid7
 from services.ordering.context import CommandContext
 from services.ordering.orders import LoadedOrder, Orders, folded
+from services.phases import together
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -128,6 +129,7 @@ class Issuance:
         saves: list[asyncio.Future[Outcome]] = []
         for started in jobs:
             message = await self._outcome(started.job)
+            await together()
             if (save := self._save(started.order, message, self._now())) is not None:
                 saves.append(save[1])
         # Where another was faster, or took the lease over, the order is further on: nothing is left to do.

@@ -1,6 +1,6 @@
 """Jobs that must be destroyed are asked of the issuer until it acknowledges.
 
-Which jobs these are follows from the log: rows and position move in one transaction, so a crash neither loses nor
+Which jobs these are follows from the log: rows and position move in one statement, so a crash neither loses nor
 forgets one. A crash between the issuer's answer and the row's end asks again: void is idempotent.
 """
 
@@ -10,14 +10,11 @@ import asyncio
 from typing import Any
 from uuid import UUID
 
-import msgspec
 import structlog
-from msgspec import Struct
 
 from domain.issuance.issuer import IssuerAway, TicketIssuer
 from infra.postgres.connections import Connection, Pool, translated_faults, within
-from infra.postgres.errors import DatabaseUnavailable, PositionMoved
-from infra.postgres.positions import advance, load_position
+from infra.postgres.errors import DatabaseUnavailable
 
 log = structlog.get_logger()
 
@@ -28,17 +25,29 @@ AT_ONCE = 100
 STATEMENT_SECONDS = 4.0
 LONGEST_BACK_OFF_SECONDS = 600
 
-_REQUESTED = """
-select h.head, e.originator_id, e.state
-from (select coalesce(max(notification_id), 0) as head from stored_events) h
-left join stored_events e
-    on e.topic = 'order.void_requested.v1'
-    and e.notification_id > %(after)s and e.notification_id <= %(after)s::bigint + %(limit)s
-"""
-
-_QUEUE = """
+# Nothing is written where the log has not grown. Of two processes one moves the position, and that one queues.
+_QUEUE_REQUESTED = """
+with place as (
+    select coalesce((select position from consumer_positions where name = %(consumer)s), 0) as position
+), stretch as (
+    select place.position as after, least(head.position, place.position + %(limit)s) as through
+    from place, (select coalesce(max(notification_id), 0) as position from stored_events) head
+    where head.position > place.position
+), moved as (
+    insert into consumer_positions as stored (name, position)
+    select %(consumer)s, through from stretch
+    on conflict (name) do update set position = excluded.position
+        where stored.position = (select after from stretch)
+    returning name
+)
 insert into void_jobs (job_id, order_id)
-select * from unnest(%s::uuid[], %s::uuid[]) on conflict (job_id) do nothing
+select (convert_from(e.state, 'UTF8')::json #>> '{data,jobId}')::uuid, e.originator_id
+from stretch, stored_events e
+where exists (select from moved)
+    and e.topic = 'order.void_requested.v1'
+    and e.notification_id > stretch.after and e.notification_id <= stretch.through
+on conflict (job_id) do nothing
+returning job_id
 """
 
 # Leased by their next attempt's moment: another process passes them over meanwhile.
@@ -51,17 +60,6 @@ where job_id in (
 )
 returning job_id
 """
-
-
-class _Data(Struct, frozen=True, rename="camel"):
-    job_id: UUID
-
-
-class _State(Struct, frozen=True):
-    data: _Data
-
-
-_decode = msgspec.json.Decoder(_State).decode
 
 
 class Voids:
@@ -78,15 +76,13 @@ class Voids:
                 await self.queue_requested()
                 while await self.ask():
                     pass
-            except (DatabaseUnavailable, PositionMoved) as error:
+            except DatabaseUnavailable as error:
                 log.info("voids_wait", error=str(error))
             await asyncio.sleep(LOOK_SECONDS)
 
     async def queue_requested(self) -> int:
-        """Queue what was requested since the last look; how many jobs. Raises DatabaseUnavailable, PositionMoved."""
-        with translated_faults():
-            async with self._pool.connection() as connection:
-                return await within(connection, _queue(connection), STATEMENT_SECONDS)
+        """Queue what was requested since the last look; how many jobs. Raises DatabaseUnavailable."""
+        return len(await self._run(_QUEUE_REQUESTED, {"consumer": CONSUMER, "limit": STRETCH}))
 
     async def ask(self) -> int:
         """Ask the issuer for what is due; how many were asked. Raises DatabaseUnavailable."""
@@ -108,20 +104,6 @@ class Voids:
         with translated_faults():
             async with self._pool.connection() as connection:
                 return await within(connection, _fetched(connection, statement, parameters), STATEMENT_SECONDS)
-
-
-async def _queue(connection: Connection) -> int:
-    async with connection.transaction():
-        after = await load_position(connection, CONSUMER)
-        rows = await _fetched(connection, _REQUESTED, {"after": after, "limit": STRETCH})
-        head = min(rows[0][0], after + STRETCH)
-        requested = [(_decode(state).data.job_id, order_id) for _, order_id, state in rows if order_id is not None]
-        if requested:
-            jobs, orders = zip(*requested, strict=True)
-            await connection.execute(_QUEUE, (list(jobs), list(orders)))
-        if head > after:
-            await advance(connection, CONSUMER, after, head)
-        return len(requested)
 
 
 async def _fetched(connection: Connection, statement: str, parameters: Any) -> list[tuple[Any, ...]]:  # noqa: ANN401

@@ -17,7 +17,7 @@ import structlog
 from infra.postgres.connections import Connection, translated_faults, within
 from infra.postgres.errors import DatabaseUnavailable
 from infra.postgres.leases import Lease
-from projections.webhook_deliveries import release_forgotten, release_of_the_dead, server_start
+from projections.webhook_left_behind import release_forgotten, release_of_the_dead, server_start
 from services.webhooks.marks import STATEMENT_SECONDS
 
 if TYPE_CHECKING:
@@ -33,12 +33,18 @@ _log = structlog.get_logger()
 
 
 class Living:
-    """`owner`: the sender's name in the leases of deliveries. `held`: those that it knows of."""
+    """`owner`: the sender's name in the leases of deliveries. `held`: those that it knows of.
 
-    def __init__(self, pool: Pool, owner: str, held: Callable[[], Collection[UUID]]) -> None:
+    `on_restart`: called when the server has started again, and may have forgotten what it had committed last.
+    """
+
+    def __init__(
+        self, pool: Pool, owner: str, held: Callable[[], Collection[UUID]], on_restart: Callable[[], None]
+    ) -> None:
         self._pool = pool
         self._owner = owner
         self._held = held
+        self._on_restart = on_restart
         self._lease = Lease(pool, f"{_LEASES}{owner}", owner, _LEASE_SECONDS)
         self._server_start: datetime | None = None
 
@@ -72,7 +78,8 @@ class Living:
         released = await release_of_the_dead(conn, _LEASES)
         began = await server_start(conn)
         if began != self._server_start:
-            # A server that crashed may have lost marks, which it commits without waiting for the disk.
+            # A server that crashed may have lost marks and rows, which it commits without waiting for the disk.
             released += await release_forgotten(conn, self._owner, self._held())
+            self._on_restart()
             self._server_start = began
         return released

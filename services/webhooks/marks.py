@@ -23,7 +23,7 @@ Connections = Callable[[], AbstractAsyncContextManager[Connection]]
 
 STATEMENT_SECONDS: Final = 5.0
 
-_GATHER_SECONDS: Final = 0.008
+_GATHER_SECONDS: Final = 0.03
 _AT_ONCE: Final = 500
 _FIRST_WAIT: Final = 0.1
 _LONGEST_WAIT: Final = 2.0
@@ -52,7 +52,7 @@ class Marks:
         return {outcome.id for outcome in self._outcomes} | set(self._given_back)
 
     def record(self, outcome: Outcome) -> None:
-        """To be written within a few milliseconds."""
+        """To be written within some tens of milliseconds."""
         self._outcomes.append(outcome)
         self._something.set()
 

@@ -18,8 +18,8 @@ import structlog
 from domain.subscription import Disabled
 from infra.postgres.connections import Connection, translated_faults, within
 from infra.postgres.errors import PositionMoved
-from infra.postgres.positions import advance, load_position
-from projections.webhook_deliveries import LeasedDelivery, NewDelivery, enqueue, kill_pending, release
+from infra.postgres.positions import load_position
+from projections.webhook_deliveries import LeasedDelivery, NewDelivery, Stretch, enqueue, kill_pending, release
 from services.webhooks.body import render_body
 from services.webhooks.marks import STATEMENT_SECONDS, Connections
 
@@ -144,10 +144,13 @@ class Publisher:
         passed = page.through - self._seen
         if page.set_up:
             await self._caught_up(page.set_up)
+        subscribed = {
+            partner: tuple(self._subscriptions(partner)) for partner in {of.partner_id for of in page.settled}
+        }
         deliveries = [
             delivery
             for event in page.settled
-            for delivery in deliveries_for(event, self._subscriptions(event.partner_id), self._epoch)
+            for delivery in deliveries_for(event, subscribed[event.partner_id], self._epoch)
         ]
         overdue = page.through > stored and self._clock() - self._stored_at >= _STORE_SECONDS
         due = bool(deliveries or page.ended or self._doubtful) or overdue
@@ -155,6 +158,10 @@ class Publisher:
             return 0
         self._seen = page.through
         return passed
+
+    def begin_again(self) -> None:
+        """From the place that is stored: to be called when the server may have forgotten what it had committed last."""
+        self._stored = None
 
     async def _load(self) -> int:
         with translated_faults():
@@ -187,12 +194,13 @@ class Publisher:
     async def _commit(
         self, conn: Connection, stored: int, page: Page, deliveries: Sequence[NewDelivery]
     ) -> list[LeasedDelivery]:
+        stretch = Stretch(CONSUMER, stored, page.through)
+        if not (self._doubtful or page.ended):
+            return await enqueue(conn, stretch, deliveries, self._owner, self._lease_seconds)
         async with conn.transaction():
-            if page.through > stored:
-                await advance(conn, CONSUMER, stored, page.through)
             if self._doubtful:
                 await release(conn, self._owner, self._doubtful)
             if page.ended:
                 # First: what is queued for a subscription that is active again by now is not to be killed.
                 await kill_pending(conn, page.ended)
-            return await enqueue(conn, deliveries, self._owner, self._lease_seconds)
+            return await enqueue(conn, stretch, deliveries, self._owner, self._lease_seconds)

@@ -23,7 +23,7 @@ from services.setup.streams import SUBSCRIPTIONS
 from services.webhooks.client import open_session
 from services.webhooks.endpoints import Endpoint
 from services.webhooks.living import Living
-from services.webhooks.publisher import Publisher
+from services.webhooks.publisher import PAGE, Publisher
 from services.webhooks.sender import Sender
 from services.webhooks.settlements import Settlements
 
@@ -65,7 +65,7 @@ async def webhooks_role(platform: Platform) -> AsyncIterator[None]:
             owner=platform.owner,
             lease_seconds=sender.limits.lease_seconds,
         )
-        living = Living(platform.pool, platform.owner, sender.held)
+        living = Living(platform.pool, platform.owner, sender.held, publisher.begin_again)
         await living.begin()
         living_on = platform.tasks.run("webhook_living", living.run)
         await sender.start()
@@ -138,7 +138,8 @@ async def _publish(publisher: Publisher, woken: asyncio.Event) -> None:
     while True:
         woken.clear()
         try:
-            while await publisher.run_page():
+            # A page that is not full ends the log: whoever stores more after it was read wakes us.
+            while await publisher.run_page() >= PAGE:
                 pass
         except DatabaseUnavailable as error:
             log.warning("webhook_publisher_waits_for_store", error=str(error))

@@ -48,12 +48,15 @@ _log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How much at once. `at_once`, `queued`, `taken_each`: for an endpoint; `held`, `taken`: for all of them.
+    """How much at once. `at_once` to `taken_each`: for an endpoint; `held`, `taken`: for all of them.
+
+    `at_once_quick`: to an endpoint that keeps up. One that hangs may not hold as many connections.
 
     `attempt_seconds` is the session's time-out. A delivery whose lease would end before its attempt is not started.
     """
 
     at_once: int = 8
+    at_once_quick: int = 32
     queued: int = 1_000
     held: int = 20_000
     taken_each: int = 100
@@ -163,11 +166,14 @@ class Sender:
             return
         self._held.add(delivery.id)
         lane.queue.append(Held(delivery, start_by))
-        if lane.working < self.limits.at_once:
+        if lane.working < self._width(lane):
             lane.working += 1
             task = asyncio.create_task(self._work(lane))
             self._attempts.add(task)
             task.add_done_callback(self._attempts.discard)
+
+    def _width(self, lane: Lane) -> int:
+        return self.limits.at_once_quick if lane.quick else self.limits.at_once
 
     def _let_go(self, ids: Collection[UUID], again: bool) -> None:
         full = len(self._held) >= self.limits.held
@@ -177,7 +183,7 @@ class Sender:
 
     async def _work(self, lane: Lane) -> None:
         try:
-            while lane.queue and not self._stopping:
+            while lane.queue and not self._stopping and lane.working <= self._width(lane):
                 held = lane.queue.popleft()
                 if lane.overflowed and len(lane.queue) < self.limits.low_water:
                     lane.overflowed = False
@@ -205,7 +211,7 @@ class Sender:
             self._marks.record(answer)
             return
         follows = await self._judge(held.delivery, answer)
-        lane.answered(well=isinstance(follows, Delivered))
+        lane.answered(well=isinstance(follows, Delivered), seconds=answer.seconds)
         self._marks.record(recorded(held.delivery.id, answer, began, follows))
         if not isinstance(follows, Delivered):
             _log.info(

@@ -1,4 +1,4 @@
--- A delivery of a webhook: queue and record in one row (projections/webhook_deliveries.py has every statement on it).
+-- A delivery of a webhook: queue and record in one row (projections/webhook_*.py have every statement on it).
 --
 -- due_at says when the row may next be taken, by anyone: the next attempt's time while it waits, the end of the lease
 -- while a process has it in hand. So a crashed process needs no clean-up: its rows fall due again by themselves.

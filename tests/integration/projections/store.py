@@ -69,7 +69,7 @@ class Store:
         self.connect = partial(connect, dsn, application_name="test projector", for_writing=True)
         self.reader = OrderReader(reads, self.mapper)
         self.list = OrderList(reads)
-        self._group_commit = group_commit
+        self.group_commit = group_commit
 
     def runner(self, page_size: int = 1_000) -> ProjectionRunner:
         return ProjectionRunner(self.recorder, self.mapper, self.connect, page_size=page_size)
@@ -95,7 +95,7 @@ class Store:
     async def append(self, stream: UUID, version: int, events: Sequence[tuple[str, bytes]]) -> None:
         """Save rows as they are, whatever they say."""
         rows = [NewEvent(stream, version + at, topic, state) for at, (topic, state) in enumerate(events, 1)]
-        assert isinstance(await self._group_commit.append(Append(uuid4(), rows)), Appended)
+        assert isinstance(await self.group_commit.append(Append(uuid4(), rows)), Appended)
 
     async def submit(
         self,
@@ -127,7 +127,7 @@ class Store:
         rows = [self.mapper.to_row(event, metadata, order.cipher) for event in events]
         new = [NewEvent(order.order_id, order.version + n, row.topic, row.state) for n, row in enumerate(rows, 1)]
         keys = (order.key,) if order.version == 0 else ()
-        assert isinstance(await self._group_commit.append(Append(uuid4(), new, keys)), Appended)
+        assert isinstance(await self.group_commit.append(Append(uuid4(), new, keys)), Appended)
         for event in events:
             order.state = evolve(order.state, event)
         order.version += len(events)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID, uuid4
 
 from infra.postgres.connections import Connection
-from projections.webhook_deliveries import NewDelivery
+from infra.postgres.positions import load_position
+from projections import webhook_deliveries
+from projections.webhook_deliveries import LeasedDelivery, NewDelivery, Stretch
 
 
 def new_delivery(subscription_id: UUID, *, number: int = 1, dead: bool = False) -> NewDelivery:
@@ -23,6 +25,15 @@ def new_delivery(subscription_id: UUID, *, number: int = 1, dead: bool = False) 
         body=json.dumps({"number": number}),
         dead=dead,
     )
+
+
+async def enqueue(
+    conn: Connection, deliveries: Sequence[NewDelivery], owner: str, lease_seconds: float
+) -> list[LeasedDelivery]:
+    """As the publisher does, from where it stands in the log."""
+    place = await load_position(conn, "webhooks")
+    stretch = Stretch("webhooks", place, place + 1)
+    return await webhook_deliveries.enqueue(conn, stretch, deliveries, owner, lease_seconds)
 
 
 @dataclass(frozen=True)

@@ -10,12 +10,13 @@ from uuid import UUID
 import aiohttp
 
 from infra.postgres.connections import Pool
-from projections.webhook_deliveries import NewDelivery, enqueue
+from projections.webhook_deliveries import NewDelivery
 from services.webhooks.address_guard import Network, parse_networks
 from services.webhooks.client import open_session
 from services.webhooks.endpoints import Endpoint
 from services.webhooks.marks import Connections
 from services.webhooks.sender import Limits, Sender
+from tests.integration.webhooks.queue import enqueue
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 LOOPBACK = parse_networks("127.0.0.0/8,::1/128")

@@ -10,8 +10,8 @@ from uuid import UUID
 import psycopg
 
 from infra.postgres.connections import Connection, Pool
-from projections.webhook_deliveries import enqueue, message_id
-from tests.integration.webhooks.queue import end_leases, new_delivery, row, statuses, until
+from projections.webhook_deliveries import message_id
+from tests.integration.webhooks.queue import end_leases, enqueue, new_delivery, row, statuses, until
 from tests.integration.webhooks.receiver import Receiver
 from tests.integration.webhooks.sending import Endpoints, queue_and_offer, sending
 

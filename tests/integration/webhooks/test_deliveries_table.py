@@ -14,7 +14,6 @@ from projections.webhook_deliveries import (
     LeasedDelivery,
     Outcome,
     dead_count,
-    enqueue,
     kill_pending,
     next_due_seconds,
     prune,
@@ -22,7 +21,7 @@ from projections.webhook_deliveries import (
     release,
     take_due,
 )
-from tests.integration.webhooks.queue import end_leases, new_delivery, row, statuses
+from tests.integration.webhooks.queue import end_leases, enqueue, new_delivery, row, statuses
 
 ME, OTHER = "me", "other"
 MINE = UUID(int=1)

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from uuid import UUID
 
 import pytest
 
 from infra.postgres.connections import Connection, Pool
-from projections.webhook_deliveries import enqueue, server_start
+from projections.webhook_left_behind import server_start
 from services.webhooks import living
 from services.webhooks.living import Living
-from tests.integration.webhooks.queue import new_delivery, row
+from tests.integration.webhooks.queue import enqueue, new_delivery, row
 
 FIRST = UUID(int=1)
 
 
-async def _begun(pool: Pool, owner: str, *held: UUID) -> Living:
-    begun = Living(pool, owner, lambda: held)
+def _nothing() -> None:
+    """For those whose server does not start again."""
+
+
+async def _begun(pool: Pool, owner: str, *held: UUID, on_restart: Callable[[], None] = _nothing) -> Living:
+    begun = Living(pool, owner, lambda: held, on_restart)
     await begun.begin()
     return begun
 
@@ -59,8 +64,10 @@ async def test_what_a_server_forgot_that_crashed_is_due_at_once(
     forgotten, in_hand, others = new_delivery(FIRST), new_delivery(FIRST), new_delivery(FIRST)
     await enqueue(conn, [forgotten, in_hand], "alive", 60)
     await enqueue(conn, [others], "another", 60)
-    alive = await _begun(pool, "alive", in_hand.id)
+    restarts: list[str] = []
+    alive = await _begun(pool, "alive", in_hand.id, on_restart=lambda: restarts.append("told"))
     assert await alive.look() == 0
+    assert restarts == []
     began = await server_start(conn)
 
     async def started_again(_: Connection) -> datetime:
@@ -72,3 +79,4 @@ async def test_what_a_server_forgot_that_crashed_is_due_at_once(
     assert (await row(conn, in_hand.id)).lease_owner == "alive"
     assert (await row(conn, others.id)).lease_owner == "another"
     assert await alive.look() == 0
+    assert restarts == ["told"]

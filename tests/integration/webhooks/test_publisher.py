@@ -183,6 +183,21 @@ async def test_nothing_is_queued_where_the_place_cannot_be_stored(log: Log, pool
     assert log.handed_over == []
 
 
+async def test_what_a_server_forgot_that_crashed_is_published_again(log: Log, pool: Pool, conn: Connection) -> None:
+    """The log need not grow for it."""
+    working = publisher(log, pool)
+    log.settle(1, 2)
+    await working.run_page()
+    await conn.execute("delete from webhook_deliveries where position = 2")
+    await conn.execute("update consumer_positions set position = 1")
+    assert await working.run_page() == 0
+    working.begin_again()
+    assert await working.run_page() == 1
+    assert [delivery.id for delivery in log.handed_over] == [log.id_of(1), log.id_of(2), log.id_of(2)]
+    assert await statuses(conn) == {"pending": 2}
+    assert await stored_position(conn) == 2
+
+
 async def test_of_a_disabled_subscription_dead_rows_are_kept(log: Log, pool: Pool, conn: Connection) -> None:
     log.subscriptions = [subscribed(1), subscribed(2, disabled=True)]
     log.settle(1)

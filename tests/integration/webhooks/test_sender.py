@@ -10,9 +10,9 @@ import pytest
 from standardwebhooks import Webhook
 
 from infra.postgres.connections import Connection, Pool
-from projections.webhook_deliveries import enqueue, message_id
+from projections.webhook_deliveries import message_id
 from services.webhooks.sender import Limits
-from tests.integration.webhooks.queue import end_leases, new_delivery, row, statuses, until
+from tests.integration.webhooks.queue import end_leases, enqueue, new_delivery, row, statuses, until
 from tests.integration.webhooks.receiver import Receiver, always, hanging, in_turn
 from tests.integration.webhooks.sending import SECRET, Endpoints, queue_and_offer, sending
 
@@ -168,6 +168,22 @@ async def test_an_endpoint_that_hangs_delays_no_other(
         release.set()
         await until(lambda: all_are(conn, delivered=200))
     assert sorted(receiver.message_ids) == sorted(message_id(delivery.id) for delivery in slow)
+
+
+async def test_an_endpoint_that_keeps_up_is_sent_more_at_once(
+    pool: Pool, conn: Connection, receiver: Receiver, endpoints: Endpoints
+) -> None:
+    release = asyncio.Event()
+    async with sending(pool, endpoints, limits=Limits(at_once=2, at_once_quick=5)) as sender:
+        await queue_and_offer(pool, sender, [new_delivery(FIRST)])
+        await until(lambda: all_are(conn, delivered=1))
+        receiver.answer = hanging(release)
+        await queue_and_offer(pool, sender, [new_delivery(FIRST, number=number) for number in range(20)])
+        await until(lambda: receiver.under_way == 5)
+        receiver.answer = in_turn(500, 200)
+        release.set()
+        await until(lambda: all_are(conn, delivered=21))
+    assert receiver.most_under_way == 5
 
 
 async def test_an_endpoint_that_does_not_answer_in_time_is_tried_again(
