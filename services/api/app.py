@@ -63,6 +63,8 @@ def _places(path: str, public_path: str) -> list[str]:
 
 
 def _handler(operation: Operation, services: Services) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+    told = log.bind().info  # bound once: the module's logger is a proxy that looks itself up at each call
+
     async def handle(request: web.Request) -> web.StreamResponse:
         started = time.perf_counter()
         correlation_id = _correlation_id(request)
@@ -84,7 +86,7 @@ def _handler(operation: Operation, services: Services) -> Callable[[web.Request]
             response = problem_of(error, correlation_id).response()
         response.headers[CORRELATION_HEADER] = correlation_id
         await together()
-        log.info(
+        told(
             "request",
             operation=operation.name,
             status=response.status,
