@@ -94,10 +94,12 @@ class Lines:
 
 def json_line(_: WrappedLogger, level: str, event: EventDict) -> str:
     """The event as one line of JSON: its level, its moment in UTC, its traceback where it has one."""
-    event = structlog.processors.format_exc_info(_, level, event) if "exc_info" in event else event
+    if "exc_info" in event:
+        event = structlog.processors.format_exc_info(_, level, event)
+    hide_secrets(_, level, event)
     event["level"] = "error" if level == "exception" else level
-    event["timestamp"] = datetime.now(UTC).isoformat().replace("+00:00", "Z")
-    return _encode(hide_secrets(_, level, event)).decode()
+    event["timestamp"] = datetime.now(UTC)
+    return _encode(event).decode()
 
 
 def hide_secrets(_: WrappedLogger, __: str, event: EventDict) -> EventDict:

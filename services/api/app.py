@@ -74,8 +74,6 @@ def _handler(operation: Operation, services: Services) -> Callable[[web.Request]
             if operation.scopes is not None:
                 caller = await services.authentication.caller(request.headers, operation)
                 key_id = caller.key_id
-                if operation.changes:
-                    await services.authentication.ensure_active(caller)
             _ensure_acceptable(request)
             body = await body_of(request) if operation.body is not None else b""
             await together()

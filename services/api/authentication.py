@@ -58,16 +58,12 @@ class Authentication:
             raise _unauthorized("This API key is not known, or was revoked.")
         if operation.scopes is not None and caller.scope not in operation.scopes:
             raise forbidden(f"A key with the scope {caller.scope} may not do this.")
-        return caller
-
-    async def ensure_active(self, caller: Caller) -> None:
-        """A disabled partner's keys still read, and change nothing."""
-        if caller.partner_id is None:
-            return
-        if not self._directory.is_active(caller.partner_id):
+        # A disabled partner's keys still read, and change nothing.
+        if operation.changes and caller.partner_id is not None and not self._directory.is_active(caller.partner_id):
             await self._directory.refresh()
             if not self._directory.is_active(caller.partner_id):
                 raise Problem("partner_inactive", "This partner is disabled: its keys may read, and change nothing.")
+        return caller
 
     def _find(self, key: str) -> Caller | None:
         hashed = self._hash(key)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from hashlib import blake2b
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -41,6 +41,9 @@ delete from idempotency_records where recorded_at < clock_timestamp() - interval
 """
 PRUNE_SECONDS = 600.0
 
+_WITHOUT_KEY = nullcontext()
+"""Most requests have no key: one for all of them."""
+
 
 class FirstAnswer(NamedTuple):
     """What the first request with this key led to."""
@@ -58,16 +61,16 @@ class Idempotency:
         self._secret = secret
         self._running: set[bytes] = set()
 
-    @asynccontextmanager
-    async def use(self, call: Call, status: int) -> AsyncIterator[KeyUse | FirstAnswer | None]:
+    def use(self, call: Call, status: int) -> AbstractAsyncContextManager[KeyUse | FirstAnswer | None]:
         """None without the header, the FirstAnswer for a retry, else the KeyUse to commit with the command.
 
         `status`: of the command's 2xx answer. Raises Problem 400, 409 request_in_progress, 422.
         """
         use = self._use_of(call, status)
-        if use is None:
-            yield None
-            return
+        return _WITHOUT_KEY if use is None else self._used(use)
+
+    @asynccontextmanager
+    async def _used(self, use: KeyUse) -> AsyncIterator[KeyUse | FirstAnswer]:
         if (first := await self.first_answer(use)) is not None:
             yield first
             return
