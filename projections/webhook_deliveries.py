@@ -16,6 +16,7 @@ import msgspec
 
 from infra.postgres.connections import Connection
 from infra.postgres.errors import PositionMoved
+from infra.postgres.reads import Reads
 
 Status = Literal["pending", "delivered", "dead"]
 
@@ -261,11 +262,10 @@ async def kill_pending(conn: Connection, subscriptions: Sequence[UUID]) -> int:
     return cursor.rowcount
 
 
-async def dead_count(conn: Connection) -> int:
-    """How many deliveries are dead and kept."""
-    cursor = await conn.execute("select count(*) from webhook_deliveries where status = 'dead'", prepare=False)
-    row = await cursor.fetchone()
-    return 0 if row is None else int(row[0])
+async def dead_count(reads: Reads) -> int:
+    """How many deliveries are dead and kept. Raises DatabaseUnavailable."""
+    rows = await reads.rows("select count(*) from webhook_deliveries where status = 'dead'")
+    return int(rows[0][0])
 
 
 async def prune(conn: Connection, *, delivered_days: float, dead_days: float, limit: int = 5_000) -> int:

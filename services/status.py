@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from projections.parked import parked_count
+from projections.webhook_deliveries import dead_count
 
 if TYPE_CHECKING:
     from infra.postgres.reads import Reads
@@ -22,7 +23,6 @@ from head, unnest(%s::text[]) as named(name)
 left join consumer_positions p on p.name = named.name
 order by named.name
 """
-_DEAD = "select count(*) from webhook_deliveries where status = 'dead'"
 
 CONSUMERS = ("issuer", "orders", "voids", "webhooks")
 
@@ -68,6 +68,6 @@ class StatusReport:
             consumers=consumers,
             in_flight=dict(in_flight.counts),
             oldest_in_flight_seconds=round((self._now() - oldest).total_seconds(), 3) if oldest is not None else 0.0,
-            dead_deliveries=(await self._reads.rows(_DEAD))[0][0],
+            dead_deliveries=await dead_count(self._reads),
             parked_events=await parked_count(self._reads),
         )

@@ -3,7 +3,7 @@
 Events, commands, refusals, states, `evolve`, `decide`, in this order.
 """
 
-from typing import ClassVar, Final, TypeAlias
+from typing import ClassVar, TypeAlias
 from uuid import UUID
 
 from msgspec import Struct
@@ -13,8 +13,6 @@ from domain.catalog.items import Catalog
 from domain.catalog.publishing import catalog_faults, catalog_of, given_venue_id
 from domain.faults import Fault
 from domain.history import HistoryBroken
-
-CATALOG_PUBLISHED: Final = "catalog.published.v1"
 
 
 class CatalogPublished(Struct, frozen=True, rename="camel"):

@@ -68,7 +68,6 @@ Upcast = Callable[[dict[str, Any]], dict[str, Any]]
 UPCASTS: Mapping[str, tuple[str, Upcast]] = {}
 
 SUBMISSIONS = frozenset({"order.submitted.v1", "order.replaced.v1", "order.reprocessed.v1"})
-SETTLEMENTS = frozenset({"order.issued.v1", "order.drafted.v1", "order.failed.v1"})
 
 for _topic, _event in TOPICS.items():
     register_topic(_topic, _event)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -24,7 +23,6 @@ from domain.order.state import (
     Scheduled,
     Submitted,
 )
-from domain.personal import SealedText
 from infra.event_store.field_encryption import FieldCipher, open_text
 
 if TYPE_CHECKING:
@@ -119,8 +117,6 @@ class OrderAnswer(SummaryAnswer, frozen=True):
 
 
 encode_answer = msgspec.json.Encoder(decimal_format="number").encode
-
-Opened = Callable[[SealedText | None], str]
 
 
 def timestamp(moment: datetime) -> str:

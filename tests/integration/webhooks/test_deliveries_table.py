@@ -8,6 +8,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from infra.postgres.connections import Connection, Pool
+from infra.postgres.reads import Reads
 from projections.webhook_deliveries import (
     KEPT_ATTEMPTS,
     Attempt,
@@ -58,10 +59,10 @@ async def test_a_row_that_is_there_already_is_passed_over(conn: Connection) -> N
     assert (await row(conn, first.id)).lease_owner == ME
 
 
-async def test_what_is_queued_dead_is_kept_and_not_sent(conn: Connection) -> None:
+async def test_what_is_queued_dead_is_kept_and_not_sent(conn: Connection, pool: Pool) -> None:
     assert await enqueue(conn, [new_delivery(MINE, dead=True)], ME, 60) == []
     assert await statuses(conn) == {"dead": 1}
-    assert await dead_count(conn) == 1
+    assert await dead_count(Reads(pool)) == 1
 
 
 async def test_queueing_is_part_of_the_callers_transaction(conn: Connection) -> None:
@@ -228,7 +229,7 @@ async def test_a_delivery_recovered_lately_is_kept_however_old_it_is(conn: Conne
     assert await prune(conn, delivered_days=30, dead_days=90) == 0
 
 
-async def test_no_statement_scans_the_table(conn: Connection) -> None:
+async def test_no_statement_scans_the_table(conn: Connection, pool: Pool) -> None:
     await conn.execute(
         "insert into webhook_deliveries (id, subscription_id, order_id, position, event_name, body, status, created_at,"
         " finished_at) select gen_random_uuid(), %s, gen_random_uuid(), n, 'e', %s, 'delivered', now(), now()"
@@ -247,7 +248,7 @@ async def test_no_statement_scans_the_table(conn: Connection) -> None:
         await release(conn, ME, [one.id for one in new[:5]])
         await record_attempts(conn, ME, [Outcome(one.id, "delivered", None, WELL) for one in new[5:]])
         await kill_pending(conn, [one.subscription_id for one in new])
-        await dead_count(conn)
+        await dead_count(Reads(pool))
     assert await _scans(conn) == before
 
 

@@ -8,7 +8,6 @@ import pytest
 from domain.catalog.body import CatalogBody
 from domain.catalog.publishing import CATALOG_READER
 from domain.catalog.stream import (
-    CATALOG_PUBLISHED,
     INITIAL,
     CatalogFaulty,
     CatalogPublished,
@@ -83,7 +82,3 @@ def test_a_version_that_does_not_follow_breaks_the_history(history: list[int], v
     state = STREAM.after([published(earlier) for earlier in history])
     with pytest.raises(HistoryBroken):
         evolve(state, published(version))
-
-
-def test_the_events_stored_name() -> None:
-    assert CATALOG_PUBLISHED == "catalog.published.v1"

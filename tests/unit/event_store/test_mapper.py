@@ -54,13 +54,18 @@ def mapper() -> EventMapper:
     return EventMapper()
 
 
-@pytest.mark.parametrize("topic", TOPICS)
-def test_every_event_comes_back_as_it_was(topic: str, mapper: EventMapper, cipher: FieldCipher) -> None:
-    event: object = msgspec.convert(
+def example(topic: str) -> object:
+    """The topic's example, its texts plain: a seal stays with the object, and others may have sealed the shared one."""
+    return msgspec.convert(
         msgspec.to_builtins(EXAMPLES[topic], enc_hook=lambda text: text.plain),
         TOPICS[topic],
         dec_hook=lambda field, plain: field(plain),
     )
+
+
+@pytest.mark.parametrize("topic", TOPICS)
+def test_every_event_comes_back_as_it_was(topic: str, mapper: EventMapper, cipher: FieldCipher) -> None:
+    event = example(topic)
     row = mapper.to_row(event, mapper.metadata(METADATA), cipher)
     assert row.topic == topic
     stored = mapper.from_row(row.topic, row.state)
@@ -171,10 +176,10 @@ def test_sealed_fields_are_nowhere_in_plain_in_a_row(cipher: FieldCipher) -> Non
 
 
 def test_every_text_about_a_person_is_sealed(mapper: EventMapper, cipher: FieldCipher) -> None:
-    row = mapper.to_row(EXAMPLES["order.submitted.v1"], mapper.metadata(METADATA), cipher)
+    row = mapper.to_row(example("order.submitted.v1"), mapper.metadata(METADATA), cipher)
     for personal in ("Jane", "jane@", "Søren", "soren@"):
         assert personal.encode() not in row.state
-    secret = mapper.to_row(EXAMPLES["subscription.created.v1"], mapper.metadata(METADATA), cipher)
+    secret = mapper.to_row(example("subscription.created.v1"), mapper.metadata(METADATA), cipher)
     assert b"whsec_" not in secret.state
 
 
