@@ -101,7 +101,7 @@ def _life(partner: Client, auditor: Client, partner_id: str, reference: str) -> 
     assert _settled(partner, order_id)["status"] == "Draft"
     assert partner.got("POST", f"{path}/confirm", {"paymentReference": "PAY-3"})["sellToName"] == _guest("order")
     listed = f"/channelManager/orders/{partner_id}?sellToOrderReference={reference}"
-    wait_for("listed", lambda: partner.got("GET", listed)["data"][0]["status"] == "Issued", 20)
+    wait_for("listed", lambda: [row["status"] for row in partner.got("GET", listed)["data"]] == ["Issued"], 20)
     assert partner.got("GET", listed)["data"][0]["sellToEmail"] == f"{PERSONAL}.order@example.com"
     assert PERSONAL in str(auditor.got("GET", f"{path}/history"))
     assert partner.got("DELETE", path)["status"] == "Cancelled"
