@@ -9,7 +9,7 @@ CHANNEL_MANAGER := $(BIN)/channel-manager
 WORKERS ?= 4
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo serve test unit lint types imports format wheel bench lock clean
+.PHONY: help install demo serve test unit lint types imports format wheel bench chaos lock clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -33,6 +33,7 @@ serve: install  ## the service on port 8080, with an embedded PostgreSQL in .dat
 	@$(CHANNEL_MANAGER) serve --port 8080
 
 test: lint types imports unit  ## everything: linters, types, layers, all tests, the wheel
+	@test "$$CI" != true || sh infra/kafka/install-java.sh
 	@$(BIN)/python -m pytest tests --ignore=tests/unit -n $(WORKERS) --dist worksteal
 	@$(MAKE) --no-print-directory wheel
 
@@ -57,8 +58,11 @@ format: install  ## rewrite as ruff wants it
 wheel: install  ## build the wheel, install it into a fresh environment, run it from /
 	@$(BIN)/python -m tests.wheel
 
-bench: install  ## what the service does per second, against a bare server
-	@$(BIN)/python -m tests.bench
+bench: install  ## what the service does per second, against a bare server; ROWS=create,settled: only these
+	@$(BIN)/python -m tests.bench $(if $(ROWS),--rows $(ROWS))
+
+chaos: install  ## kill and stop the service's processes at random under load; ROUNDS=5, SEED=any, SHORT=1 as in CI
+	@$(BIN)/python -m tests.chaos --rounds $(or $(ROUNDS),5) $(if $(SEED),--seed $(SEED)) $(if $(SHORT),--short)
 
 lock: $(VENV)/.installed  ## lock the dependencies anew
 	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate --no-emit-index-url \

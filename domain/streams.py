@@ -19,12 +19,16 @@ def named_stream(kind: str, *parts: str | bytes) -> UUID:
     """
     named = b""
     for part in (kind, *parts):
-        text = part if isinstance(part, bytes) else unicodedata.normalize("NFC", part).encode()
+        text = part if isinstance(part, bytes) else _normalised(part)
         named += len(text).to_bytes(4, "big") + text
     octets = bytearray(hashlib.sha256(named).digest()[:16])
     octets[6] = octets[6] & 0x0F | 0x80
     octets[8] = octets[8] & 0x3F | 0x80
     return convert(bytes(octets), UUID)  # UUID() itself takes twice as long
+
+
+def _normalised(text: str) -> bytes:
+    return (text if text.isascii() else unicodedata.normalize("NFC", text)).encode()
 
 
 def partner_stream(partner_id: UUID) -> UUID:

@@ -7,6 +7,7 @@ import atexit
 import logging
 import re
 import sys
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal, TextIO
 
@@ -88,8 +89,10 @@ class Lines:
     def flush(self) -> None:
         lines, self._waiting = self._waiting, []
         if lines:
-            self._out.write("\n".join(lines) + "\n")
-            self._out.flush()
+            # Lines that find no room (a full disk under a log file) are lost: that is no reason to fail.
+            with suppress(OSError):
+                self._out.write("\n".join(lines) + "\n")
+                self._out.flush()
 
 
 def json_line(_: WrappedLogger, level: str, event: EventDict) -> str:

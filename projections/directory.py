@@ -111,7 +111,9 @@ class Directory:
 
     async def _read(self, _: Sequence[None]) -> Mapping[None, bool]:
         before = self.position
-        while rows := await self.recorder.setup_page(self.position, PAGE):
+        rows: Sequence[LogRow] | None = None
+        while rows is None or len(rows) == PAGE:  # a page that is not full was the end
+            rows = await self.recorder.setup_page(self.position, PAGE)
             await self._fold(rows)
         return {None: self.position > before}
 

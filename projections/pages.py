@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 import psycopg
 
+from infra.crash_points import CrashPoint, reached
 from infra.postgres.connections import Connection, within
 from infra.postgres.errors import DatabaseUnavailable, PositionMoved
 from projections.parked import Poison, reason
@@ -79,6 +80,7 @@ async def _transaction(
             # table. Whoever waits here finds the position moved, and has touched nothing.
             await advance(connection, after, rows[-1].position)
             await table.apply(connection, rows)
+            reached(CrashPoint.PROJECTION_UNCOMMITTED)
     except psycopg.errors.ProgramLimitExceeded as error:
         # psycopg counts it among the faults of operation, which are tried again for ever.
         raise RowRefused(str(error)) from error

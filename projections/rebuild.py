@@ -15,6 +15,7 @@ import psycopg
 import structlog
 from psycopg import sql
 
+from infra.crash_points import CrashPoint, reached
 from infra.postgres.connections import Connection
 from infra.postgres.positions import load_position
 from projections.beside import BESIDE, OrdersBeside, Progress, orders_beside
@@ -87,6 +88,7 @@ async def rebuild(
     async with orders_beside(recorder, mapper, connect) as beside:
         await beside.fill(await recorder.max_notification_id() or 0, progress)
         await beside.index()
+        reached(CrashPoint.REBUILD_FILLED)
         for _ in range(_SWAP_ATTEMPTS):
             await beside.fill(await recorder.max_notification_id() or 0, progress)
             if await _swap(beside, progress):
@@ -126,7 +128,9 @@ async def _swap(beside: OrdersBeside, progress: Progress) -> bool:
             )
             await connection.execute("delete from parked_events where projection = %s", (ORDERS,))
             await connection.execute("update parked_events set projection = %s where projection = %s", (ORDERS, BESIDE))
+            reached(CrashPoint.SWAP_UNCOMMITTED)
         swapped = True
+        reached(CrashPoint.SWAP_COMMITTED)
     except (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected):
         _log.info("projection_swap_waits", projection=ORDERS)
     finally:

@@ -16,7 +16,6 @@ import msgspec
 
 from infra.postgres.connections import Connection
 from infra.postgres.errors import PositionMoved
-from infra.postgres.reads import Reads
 
 Status = Literal["pending", "delivered", "dead"]
 
@@ -260,12 +259,6 @@ async def kill_pending(conn: Connection, subscriptions: Sequence[UUID]) -> int:
         prepare=False,
     )
     return cursor.rowcount
-
-
-async def dead_count(reads: Reads) -> int:
-    """How many deliveries are dead and kept. Raises DatabaseUnavailable."""
-    rows = await reads.rows("select count(*) from webhook_deliveries where status = 'dead'")
-    return int(rows[0][0])
 
 
 async def prune(conn: Connection, *, delivered_days: float, dead_days: float, limit: int = 5_000) -> int:

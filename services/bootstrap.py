@@ -9,13 +9,15 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 from uuid import uuid4
 
-from infra.event_store.group_commit import GroupCommit
+from infra.crash_points import arm
+from infra.event_store.group_commit import SERVER_DEADLINE_SECONDS, GroupCommit
 from infra.event_store.mapper import EventMapper
 from infra.event_store.recorder import Recorder
 from infra.postgres.connections import Connection, connect, open_pool
+from infra.postgres.disk_room import DiskRoom
 from infra.postgres.embedded import EmbeddedPostgres
 from infra.postgres.errors import MigrationError
 from infra.postgres.listen import LogListener
@@ -24,12 +26,15 @@ from infra.postgres.reads import READ_SETTINGS, Reads
 from infra.postgres.supervise import supervise
 from projections.directory import Directory
 from projections.orders import OrdersInFlight
+from services.api.request_figures import RequestFigures
 from services.issuer.catalog_issuer import CatalogIssuer
 from services.ordering.ordering import Ordering
 from services.ordering.orders import Orders
 from services.secrets import Secrets, load_secrets
 from services.setup.streams import SetupStreams
+from services.status import StatusReport
 from services.tasks import Tasks
+from services.telemetry import Telemetry, telemetry
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -38,7 +43,10 @@ if TYPE_CHECKING:
     from infra.postgres.connections import Pool
     from services.settings import Settings
 
-POOL_MIN, POOL_MAX = 2, 8
+POOL_MIN, POOL_MAX = 2, 16
+
+EPOCH = 1
+"""How often the service was restored from a backup, and one: after a restore, versions and positions recur."""
 
 
 def now() -> datetime:
@@ -70,35 +78,52 @@ class Store:
 
 @dataclass(frozen=True, slots=True)
 class Platform(Store):
-    """What the roles of one process share. `owner` names this start of this process, in leases and attempts."""
+    """What the roles of one process share.
+
+    `owner` names this start of this process, in leases and attempts. `epoch`: in the ids of what goes out.
+    """
 
     secrets: Secrets
     owner: str
+    epoch: int
     listener: LogListener
     tasks: Tasks
     directory: Directory
     orders: Orders
     ordering: Ordering
     in_flight: OrdersInFlight
+    status: StatusReport
+    telemetry: Telemetry
+    requests: RequestFigures
     setup: SetupStreams
     issuer: TicketIssuer
 
 
-@asynccontextmanager
-async def database(settings: Settings) -> AsyncIterator[str]:
-    """The address of the database: the settings' own, or the embedded one's, started and kept alive while used.
+class Database(NamedTuple):
+    """`has_room`: whether the embedded server's disk has room for what commands save; of your own, you take care."""
 
-    Raises EmbeddedPostgresError.
+    dsn: str
+    has_room: Callable[[], bool] = lambda: True
+
+
+@asynccontextmanager
+async def database(settings: Settings) -> AsyncIterator[Database]:
+    """The database: the settings' own, or the embedded one, started and kept alive while used.
+
+    The first thing that a process does with its settings. Raises EmbeddedPostgresError.
     """
+    arm(settings.crash_at)
     if settings.database_url is not None:
-        yield settings.database_url
+        yield Database(settings.database_url)
         return
-    postgres = EmbeddedPostgres(settings.data_dir)
+    postgres, room = EmbeddedPostgres(settings.data_dir), DiskRoom(settings.data_dir)
     keeping: asyncio.Task[None] | None = None
     try:
+        await asyncio.to_thread(room.give_up_if_short)
         await asyncio.to_thread(postgres.start)
-        keeping = asyncio.create_task(supervise(postgres))
-        yield postgres.dsn
+        await asyncio.to_thread(room.look)
+        keeping = asyncio.create_task(supervise(postgres, room))
+        yield Database(postgres.dsn, lambda: room.enough)
     finally:
         if keeping is not None:
             keeping.cancel()
@@ -114,7 +139,7 @@ async def store(settings: Settings, *, migrates: bool, pool_min: int = 1, pool_m
     Raises EmbeddedPostgresError, DatabaseUnavailable, UnsupportedServer, MigrationError.
     """
     async with AsyncExitStack() as stack:
-        dsn = await stack.enter_async_context(database(settings))
+        dsn, has_room = await stack.enter_async_context(database(settings))
         if migrates:
             await migrate(dsn)
         elif missing := await pending(dsn):
@@ -124,7 +149,16 @@ async def store(settings: Settings, *, migrates: bool, pool_min: int = 1, pool_m
         )
         stack.push_async_callback(pool.close)
         reads = Reads(pool)
-        group_commit = GroupCommit(partial(connect, dsn, application_name="channel-manager writer", for_writing=True))
+        group_commit = GroupCommit(
+            partial(
+                connect,
+                dsn,
+                application_name="channel-manager writer",
+                for_writing=True,
+                transaction_timeout=SERVER_DEADLINE_SECONDS,
+            ),
+            has_room=has_room,
+        )
         await group_commit.start()
         stack.push_async_callback(group_commit.stop)
         recorder = Recorder(reads, group_commit)
@@ -150,6 +184,11 @@ async def platform(settings: Settings) -> AsyncIterator[Platform]:
         await directory.refresh()
         _ = tasks.run("directory", partial(directory.follow, listener.subscribe("setup")))
         orders = Orders(recorder, mapper, secrets.key_ring)
+        in_flight = OrdersInFlight(opened.reads, pickup=timedelta(seconds=settings.pickup_seconds))
+        status = StatusReport(opened.reads, in_flight, now=now, with_kafka=settings.kafka is not None)
+        shown = await stack.enter_async_context(telemetry(settings, opened.reads, group_commit, status))
+        requests = RequestFigures()
+        shown.show(requests.families)
         yield Platform(
             settings=settings,
             dsn=opened.dsn,
@@ -160,12 +199,16 @@ async def platform(settings: Settings) -> AsyncIterator[Platform]:
             mapper=mapper,
             secrets=secrets,
             owner=f"{settings.instance}:{os.getpid()}:{uuid4().hex[:12]}",
+            epoch=EPOCH,
             listener=listener,
             tasks=tasks,
             directory=directory,
             orders=orders,
             ordering=Ordering(orders, group_commit),
-            in_flight=OrdersInFlight(opened.reads, pickup=timedelta(seconds=settings.pickup_seconds)),
+            in_flight=in_flight,
+            status=status,
+            telemetry=shown,
+            requests=requests,
             setup=SetupStreams(recorder, mapper, secrets.key_ring, group_commit, directory),
             issuer=CatalogIssuer(directory, secrets.issuance),
         )

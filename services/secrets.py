@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from domain.api_key import KEY_RANDOM_BYTES, key_hash, key_text
+from infra.crash_points import CrashPoint, reached
 from infra.event_store.field_encryption import KEY_BYTES, KeyRing
 from services.settings import SettingError
 
@@ -67,10 +68,27 @@ def key_ring(master: bytes) -> KeyRing:
     return KeyRing({key_id: master}, key_id)
 
 
+def read_master_key(settings: Settings) -> bytes | None:
+    """The master key where there is one; none is made. Raises SettingError where its file is damaged or closed."""
+    if settings.master_key is not None:
+        return settings.master_key
+    path = settings.data_dir / MASTER_KEY_FILE
+    try:
+        return _decoded(settings, path.read_text().strip())
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise SettingError(f"{path}: {error.strerror}") from error
+
+
 def _master_key(settings: Settings) -> bytes:
     if settings.master_key is not None:
         return settings.master_key
     text, _ = _kept(settings.data_dir / MASTER_KEY_FILE, lambda: base64.b64encode(os.urandom(KEY_BYTES)).decode())
+    return _decoded(settings, text)
+
+
+def _decoded(settings: Settings, text: str) -> bytes:
     try:
         master = base64.b64decode(text, validate=True)
     except binascii.Error:
@@ -92,11 +110,12 @@ def _kept(path: Path, make: Callable[[], str]) -> tuple[str, bool]:
         draft = path.with_name(f"{path.name}.{os.getpid()}")
         draft.unlink(missing_ok=True)
         descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w") as file:
-            file.write(make() + "\n")
-            file.flush()
-            os.fsync(file.fileno())
         try:
+            with os.fdopen(descriptor, "w") as file:
+                file.write(make() + "\n")
+                file.flush()
+                os.fsync(file.fileno())
+            reached(CrashPoint.SECRET_DRAFTED)
             os.link(draft, path)  # unlike a rename, it never replaces what another process has just made
             return path.read_text().strip(), True
         except FileExistsError:

@@ -6,12 +6,18 @@ import base64
 import binascii
 import re
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Final, Literal, TypeVar, cast
+from typing import Final, Literal, cast
 from urllib.parse import urlsplit
 
+from infra.crash_points import CrashAt, parse_crash_at
+from infra.kafka.settings import KafkaSettings
+from services.kafka_settings import read_kafka_settings
+from services.setting_source import SettingError as SettingError
+from services.setting_source import SettingSource, existing_file
 from services.webhooks.address_guard import Network, parse_networks
 from services.webhooks.retry import CONTRACT_WAITS, parse_waits
 
@@ -21,12 +27,6 @@ LogFormat = Literal["json", "console"]
 ROLES: Final[tuple[Role, ...]] = ("api", "relay", "projector", "issuer", "webhooks")
 LOG_LEVELS: Final = ("debug", "info", "warning", "error")
 MASTER_KEY_BYTES = 32
-
-T = TypeVar("T")
-
-
-class SettingError(Exception):
-    """A setting is wrong; the message names it, and says what it should be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +65,8 @@ class Settings:
     instance: str
     log_level: str
     log_format: LogFormat
+    crash_at: CrashAt | None
+    kafka: KafkaSettings | None = None
 
     @property
     def is_embedded(self) -> bool:
@@ -80,10 +82,9 @@ def read_settings(
     environment: Mapping[str, str], flags: Mapping[str, str] | None = None, *, terminal: bool = False
 ) -> Settings:
     """A flag wins over the environment. `terminal`: whether logs go to one. Raises SettingError."""
-    source = _Source({**environment, **(flags or {})})
-    if source.text("KAFKA_BOOTSTRAP_SERVERS") is not None:
-        raise SettingError("KAFKA_BOOTSTRAP_SERVERS: Kafka is not supported yet; leave it unset")
-    roles = source.parsed("OTA_CM_ROLES", _roles, "all")
+    source = SettingSource({**environment, **(flags or {})})
+    kafka = read_kafka_settings(source)
+    roles = source.parsed("OTA_CM_ROLES", partial(_roles, with_kafka=kafka is not None), "all")
     database_url = source.parsed("DATABASE_URL", _database_url)
     master_key = source.parsed("OTA_CM_MASTER_KEY", _master_key)
     if database_url is not None and master_key is None:
@@ -97,7 +98,7 @@ def read_settings(
         reuse_port=source.parsed("OTA_CM_REUSE_PORT", _boolean, "false") is True,
         public_url=source.parsed("OTA_CM_PUBLIC_URL", _url),
         operator_key=source.parsed("OTA_CM_OPERATOR_KEY", _key),
-        catalog=source.parsed("OTA_CM_CATALOG", _file),
+        catalog=source.parsed("OTA_CM_CATALOG", existing_file),
         pickup_seconds=source.number("OTA_CM_PICKUP_SECONDS", "0"),
         rate_limit=source.parsed("OTA_CM_RATE_LIMIT", _rate_limit, "6000/300"),
         migrate=source.parsed("OTA_CM_MIGRATE", _boolean, "1") is True,
@@ -115,52 +116,21 @@ def read_settings(
         log_format=cast(
             "LogFormat", source.choice("OTA_CM_LOG_FORMAT", ("json", "console"), "console" if terminal else "json")
         ),
+        crash_at=source.parsed("OTA_CM_CRASH_AT", parse_crash_at),
+        kafka=kafka,
     )
 
 
-class _Source:
-    """Looks settings up; an empty one counts as unset."""
-
-    def __init__(self, values: Mapping[str, str]) -> None:
-        self._values = values
-
-    def text(self, name: str) -> str | None:
-        return self._values.get(name) or None
-
-    def parsed(self, name: str, parse: Callable[[str], T], default: str | None = None) -> T | None:
-        text = self.text(name) or default
-        if text is None:
-            return None
-        try:
-            return parse(text)
-        except ValueError as error:
-            raise SettingError(f"{name}: {error}") from error
-
-    def number(self, name: str, default: str) -> float:
-        return cast("float", self.parsed(name, _not_negative, default))
-
-    def count(self, name: str, default: str) -> int:
-        return cast("int", self.parsed(name, _at_least_one, default))
-
-    def choice(self, name: str, choices: tuple[str, ...], default: str) -> str:
-        def parse(text: str) -> str:
-            if text.lower() not in choices:
-                raise ValueError(f"one of {', '.join(choices)}")
-            return text.lower()
-
-        return cast("str", self.parsed(name, parse, default))
-
-
-def _roles(text: str) -> frozenset[str]:
+def _roles(text: str, *, with_kafka: bool) -> frozenset[str]:
     if text == "all":
         # The relay has nothing to do without Kafka.
-        return frozenset(ROLES) - {"relay"}
+        return frozenset(ROLES) if with_kafka else frozenset(ROLES) - {"relay"}
     named = frozenset(part.strip() for part in text.split(",") if part.strip())
     unknown = sorted(named - set(ROLES))
     if unknown or not named:
         raise ValueError(f"`all`, or any of {', '.join(ROLES)}, comma-separated; not {', '.join(unknown) or 'empty'}")
-    if "relay" in named:
-        raise ValueError("the role relay needs Kafka, which is not supported yet")
+    if "relay" in named and not with_kafka:
+        raise ValueError("the role relay needs Kafka: set KAFKA_BOOTSTRAP_SERVERS")
     return named
 
 
@@ -175,22 +145,6 @@ def _boolean(text: str) -> bool:
     if text.lower() not in known:
         raise ValueError("true or false")
     return known[text.lower()]
-
-
-def _not_negative(text: str) -> float:
-    try:
-        number = float(text)
-    except ValueError:
-        number = -1.0
-    if not 0 <= number < float("inf"):
-        raise ValueError("a number, 0 or more")
-    return number
-
-
-def _at_least_one(text: str) -> int:
-    if not re.fullmatch(r"[0-9]{1,9}", text) or int(text) < 1:
-        raise ValueError("a whole number, 1 or more")
-    return int(text)
 
 
 def _url(text: str) -> str:
@@ -210,13 +164,6 @@ def _key(text: str) -> str:
     if len(text) < 16:
         raise ValueError("a key has at least 16 characters")
     return text
-
-
-def _file(text: str) -> Path:
-    path = Path(text).absolute()
-    if not path.is_file():
-        raise ValueError(f"there is no file {path}")
-    return path
 
 
 def _rate_limit(text: str) -> RateLimit | None:

@@ -1,15 +1,17 @@
-"""How the service stands: the same figures for the operators' API and the command line."""
+"""How the service stands: one report for the operators' API, the command line and Prometheus."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
 from projections.parked import parked_count
-from projections.webhook_deliveries import dead_count
+from projections.webhook_backlog import Backlog, backlog
+from services.issuer.voids import voids_waiting
 
 if TYPE_CHECKING:
     from infra.postgres.reads import Reads
@@ -17,18 +19,24 @@ if TYPE_CHECKING:
 
 # A consumer that has not stored a position yet is shown with the log's whole length before it.
 _CONSUMERS = """
-with head as (select coalesce(max(notification_id), 0) as position from stored_events)
-select named.name, coalesce(p.position, 0), head.position, p.halted
-from head, unnest(%s::text[]) as named(name)
-left join consumer_positions p on p.name = named.name
-order by named.name
+with head as (select coalesce(max(notification_id), 0) as position from stored_events), consumer as (
+    select named.name, coalesce(p.position, 0) as position, p.halted
+    from unnest(%s::text[]) as named(name)
+    left join consumer_positions p on p.name = named.name
+)
+select consumer.name, consumer.position, head.position, consumer.halted, (
+    select extract(epoch from clock_timestamp() - e.recorded_at)::float8
+    from stored_events e where e.notification_id = consumer.position + 1
+)
+from head, consumer order by consumer.name
 """
 
 CONSUMERS = ("issuer", "orders", "voids", "webhooks")
+WITH_KAFKA = (*CONSUMERS, "relay")
 
 
 class ConsumerStatus(Struct, frozen=True, rename="camel"):
-    """Where a consumer of the log stands. `halted`: why it does not go on by itself."""
+    """Where a consumer of the log stands. `halted`: why it stands still until somebody acts."""
 
     name: str
     position: int
@@ -48,26 +56,63 @@ class Status(Struct, frozen=True, rename="camel"):
     dead_letters: int = 0
 
 
-class StatusReport:
-    """Asks the database; nothing of it is remembered."""
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """`lag_seconds`: of each consumer, how long ago the first event that it has not passed was stored; 0 at the end.
 
-    def __init__(self, reads: Reads, in_flight: OrdersInFlight, *, now: Callable[[], datetime]) -> None:
+    `oldest_in_flight_seconds`: since the order was submitted. `oldest_due_seconds`: since it may be picked up; an order
+    that waits on a timer does not count. Both are 0 where there is no such order.
+    """
+
+    consumers: Sequence[ConsumerStatus]
+    lag_seconds: Mapping[str, float]
+    in_flight: Mapping[str, int]
+    oldest_in_flight_seconds: float
+    oldest_due_seconds: float
+    deliveries: Backlog
+    parked_events: int
+    voids_waiting: int
+
+    @property
+    def status(self) -> Status:
+        """What the contract tells of it."""
+        return Status(
+            consumers=list(self.consumers),
+            in_flight=dict(self.in_flight),
+            oldest_in_flight_seconds=self.oldest_in_flight_seconds,
+            dead_deliveries=self.deliveries.dead,
+            parked_events=self.parked_events,
+        )
+
+
+class StatusReport:
+    """Asks the database; nothing of it is remembered. `with_kafka`: whether there is a relay to be told of."""
+
+    def __init__(
+        self, reads: Reads, in_flight: OrdersInFlight, *, now: Callable[[], datetime], with_kafka: bool = False
+    ) -> None:
         self._reads = reads
         self._in_flight = in_flight
         self._now = now
+        self._consumers = list(WITH_KAFKA if with_kafka else CONSUMERS)
 
-    async def read(self) -> Status:
+    async def read(self) -> Figures:
         """Raises DatabaseUnavailable."""
-        consumers = [
-            ConsumerStatus(name, position, head, max(head - position, 0), halted)
-            for name, position, head, halted in await self._reads.rows(_CONSUMERS, (list(CONSUMERS),))
-        ]
+        consumers = await self._reads.rows(_CONSUMERS, (self._consumers,))
         in_flight = await self._in_flight.counts()
-        oldest = in_flight.oldest_submitted_at
-        return Status(
-            consumers=consumers,
-            in_flight=dict(in_flight.counts),
-            oldest_in_flight_seconds=round((self._now() - oldest).total_seconds(), 3) if oldest is not None else 0.0,
-            dead_deliveries=await dead_count(self._reads),
+        return Figures(
+            consumers=[
+                ConsumerStatus(name, position, head, max(head - position, 0), halted)
+                for name, position, head, halted, _ in consumers
+            ],
+            lag_seconds={name: max(seconds or 0.0, 0.0) for name, _, _, _, seconds in consumers},
+            in_flight=in_flight.counts,
+            oldest_in_flight_seconds=self._since(in_flight.oldest_submitted_at),
+            oldest_due_seconds=self._since(await self._in_flight.oldest_due(self._now())),
+            deliveries=await backlog(self._reads),
             parked_events=await parked_count(self._reads),
+            voids_waiting=await voids_waiting(self._reads),
         )
+
+    def _since(self, moment: datetime | None) -> float:
+        return round(max((self._now() - moment).total_seconds(), 0.0), 3) if moment is not None else 0.0

@@ -8,23 +8,32 @@ import os
 import shutil
 import tempfile
 import uuid
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import psycopg
 import pytest
 from blockbuster import blockbuster_ctx
+from hypothesis import settings
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
+from infra.kafka.settings import KafkaSettings
+from infra.kafka.topic import ensure_topic
 from infra.loop_watchdog import LoopWatchdog
 from infra.postgres.cluster_processes import ClusterProcesses
 from infra.postgres.embedded import EmbeddedPostgres
 from infra.postgres.migrate import migrate
 from infra.postgres.run_as import choose
 from infra.postgres.server_settings import binaries
+from tests.brokers import Broker, broker_in, kafka_settings_of, remove_left, what_is_missing
+from tests.databases import cloned
+
+# On a machine that others use too, how long an example took says nothing of it.
+settings.register_profile("unhurried", deadline=None)
+settings.load_profile("unhurried")
 
 _LONGEST_HOLD_SECONDS = 0.1
 
@@ -32,6 +41,8 @@ _LONGEST_HOLD_SECONDS = 0.1
 # PostgreSQL for root, and its path may be too long for a socket.
 _RUN_FOLDER = "CHANNEL_MANAGER_TEST_RUN"
 _RUN_PREFIX = "cm-tests-"
+
+_KAFKA_FIXTURES = frozenset({"kafka", "kafka_to_kill", "own_broker", "local_broker"})
 
 # Tests need no durability, except those of the life cycle, which start servers of their own.
 FAST = {"fsync": "off", "full_page_writes": "off", "max_connections": "300"}
@@ -52,6 +63,14 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         _remove(Path(os.environ.pop(_RUN_FOLDER)))
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skips what needs Kafka where there is none; here, and not in a fixture, so that one line tells of all."""
+    needs_kafka = not _KAFKA_FIXTURES.isdisjoint(getattr(item, "fixturenames", ()))
+    if needs_kafka and os.environ.get("CI") != "true" and (missing := what_is_missing()) is not None:
+        pytest.skip(missing)
+
+
 def _runs(pid: int) -> bool:
     try:
         os.kill(pid, 0)
@@ -64,6 +83,7 @@ def _runs(pid: int) -> bool:
 
 def _remove(folder: Path) -> None:
     """Remove a run's folder, and what a run or a worker that was killed left running in it."""
+    remove_left(folder)
     for version in (18, 16):
         cluster = folder / str(version) / f"pg{version}"
         if cluster.exists():
@@ -126,36 +146,78 @@ def template16(postgres16: EmbeddedPostgres) -> str:
 @pytest.fixture
 def dsn(postgres: EmbeddedPostgres, template: str) -> Iterator[str]:
     """Connection string of a database of the test's own, with the schema in it."""
-    with _database(postgres, template) as dsn:
+    with cloned(postgres, template) as dsn:
         yield dsn
 
 
 @pytest.fixture
 def dsn16(postgres16: EmbeddedPostgres, template16: str) -> Iterator[str]:
     """The same on version 16."""
-    with _database(postgres16, template16) as dsn:
+    with cloned(postgres16, template16) as dsn:
         yield dsn
 
 
 @pytest.fixture
 def empty_dsn(postgres: EmbeddedPostgres) -> Iterator[str]:
     """Connection string of a database of the test's own with nothing in it."""
-    with _database(postgres, "template1") as dsn:
+    with cloned(postgres, "template1") as dsn:
         yield dsn
 
 
+@pytest.fixture(scope="session")
+def kafka() -> Iterator[Broker]:
+    """The Kafka broker of this run, shared by its workers; not to be killed or stopped. Topics are each test's own."""
+    with _running(broker_in(Path(os.environ[_RUN_FOLDER]) / "kafka")) as broker:
+        yield broker
+
+
+@pytest.fixture
+def kafka_settings(kafka: Broker) -> KafkaSettings:
+    """The shared broker, with a topic and a group of the test's own, neither of them made yet."""
+    return kafka_settings_of(kafka)
+
+
+@pytest.fixture
+async def kafka_topic(kafka_settings: KafkaSettings) -> KafkaSettings:
+    """The same, the topic made."""
+    await ensure_topic(kafka_settings)
+    return kafka_settings
+
+
+@pytest.fixture(scope="session")
+def _broker_to_kill() -> Iterator[Broker]:
+    with _running(broker_in(Path(os.environ[_RUN_FOLDER]) / f"kafka-{uuid.uuid4().hex}")) as broker:
+        yield broker
+
+
+@pytest.fixture
+def kafka_to_kill(_broker_to_kill: Broker) -> Broker:
+    """A broker of this worker's own, running, that the test may kill, pause and leave so."""
+    if _broker_to_kill.is_alive:
+        _broker_to_kill.resume()
+    _broker_to_kill.start()
+    return _broker_to_kill
+
+
+@pytest.fixture
+def own_broker() -> Iterator[Callable[..., Broker]]:
+    """Starts brokers with settings of the test's own: `own_broker({"message.max.bytes": "2000"})`."""
+    with ExitStack() as stack:
+
+        def started(settings: Mapping[str, str] | None = None) -> Broker:
+            folder = Path(os.environ[_RUN_FOLDER]) / f"kafka-{uuid.uuid4().hex}"
+            return stack.enter_context(_running(broker_in(folder, settings)))
+
+        yield started
+
+
 @contextmanager
-def _database(server: EmbeddedPostgres, template: str) -> Iterator[str]:
-    name = f"test_{uuid.uuid4().hex}"
-    with psycopg.connect(server.dsn, autocommit=True) as connection:
-        connection.execute(
-            sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(template))
-        )
+def _running(broker: Broker) -> Iterator[Broker]:
+    broker.start()
     try:
-        yield make_conninfo(server.dsn, dbname=name)
+        yield broker
     finally:
-        with psycopg.connect(server.dsn, autocommit=True) as connection:
-            connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
+        broker.stop()
 
 
 def _migrated_template(server: EmbeddedPostgres) -> str:

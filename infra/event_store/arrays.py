@@ -15,7 +15,7 @@ from psycopg.adapt import Dumper
 from psycopg.pq import Format
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from psycopg.adapt import AdaptersMap
 
@@ -25,7 +25,6 @@ _EMPTY = Struct(">iiI")
 
 INT4, INT8, TEXT, BYTEA, UUID_ = 23, 20, 25, 17, 2950
 _ARRAY_OF = {INT4: 1007, INT8: 1016, TEXT: 1009, BYTEA: 1001, UUID_: 2951}
-_UUID_LENGTH = _LENGTH.pack(16)
 
 
 class EncodedArray(bytes):
@@ -47,26 +46,19 @@ class Int8Array(EncodedArray):
 class UuidArray(EncodedArray):
     @classmethod
     def of(cls, values: Sequence[UUID]) -> UuidArray:
-        return cls(
-            _joined(
-                UUID_, len(values), (part for value in values for part in (_UUID_LENGTH, value.int.to_bytes(16, "big")))
-            )
-        )
+        return cls(_elements(UUID_, [value.int.to_bytes(16) for value in values]))
 
 
 class ByteaArray(EncodedArray):
     @classmethod
     def of(cls, values: Sequence[bytes]) -> ByteaArray:
-        length = _LENGTH.pack
-        return cls(_joined(BYTEA, len(values), (part for value in values for part in (length(len(value)), value))))
+        return cls(_elements(BYTEA, values))
 
 
 class TextArray(EncodedArray):
     @classmethod
     def of(cls, values: Sequence[str]) -> TextArray:
-        length = _LENGTH.pack
-        encoded = [value.encode() for value in values]
-        return cls(_joined(TEXT, len(encoded), (part for value in encoded for part in (length(len(value)), value))))
+        return cls(_elements(TEXT, list(map(str.encode, values))))
 
 
 def _numbers(element: int, code: str, size: int, values: Sequence[int]) -> bytes:
@@ -77,10 +69,13 @@ def _numbers(element: int, code: str, size: int, values: Sequence[int]) -> bytes
     return _HEADER.pack(1, 0, element, len(values), 1) + pack(">" + f"i{code}" * len(values), *interleaved)
 
 
-def _joined(element: int, count: int, parts: Iterable[bytes]) -> bytes:
-    if not count:
+def _elements(element: int, values: Sequence[bytes]) -> bytes:
+    if not values:
         return _EMPTY.pack(0, 0, element)
-    return _HEADER.pack(1, 0, element, count, 1) + b"".join(parts)
+    parts = [b""] * (2 * len(values))
+    parts[::2] = map(_LENGTH.pack, map(len, values))
+    parts[1::2] = values
+    return _HEADER.pack(1, 0, element, len(values), 1) + b"".join(parts)
 
 
 def _dumper(element: int) -> type[Dumper]:

@@ -84,6 +84,11 @@ class KeyRing:
         self._wrapping = {key_id: AESGCM(key) for key_id, key in master_keys.items()}
         self._current = current
 
+    @property
+    def current(self) -> str:
+        """The id of the current master key."""
+        return self._current
+
     def new_stream_key(self, stream: UUID) -> tuple[FieldCipher, StreamKey]:
         random = urandom(KEY_BYTES + _NONCE_BYTES + _NONCE_PREFIX_BYTES)  # at once: a system call each is dear
         key, nonce, nonces = random[:KEY_BYTES], random[KEY_BYTES:-_NONCE_PREFIX_BYTES], random[-_NONCE_PREFIX_BYTES:]

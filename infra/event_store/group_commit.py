@@ -10,6 +10,7 @@ of it, and nobody was answered.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import deque
 from contextlib import suppress
 from dataclasses import dataclass
@@ -19,13 +20,15 @@ from typing import TYPE_CHECKING
 import psycopg
 import structlog
 
+from infra.crash_points import CrashPoint, during, reached
 from infra.event_store.append import Append, Appended, Conflict, EncodedBatch, Outcome, encode, send
+from infra.event_store.commit_figures import COMMIT_TIMES, CommitFigures, CommitTimes
 from infra.postgres.connections import translated_faults
 from infra.postgres.deadline import within
 from infra.postgres.errors import DatabaseUnavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterator
+    from collections.abc import Awaitable, Callable, Iterator, Sequence
 
     from psycopg import AsyncConnection
 
@@ -33,8 +36,11 @@ log = structlog.get_logger()
 
 MAX_COMMANDS = 256
 MAX_BYTES = 4 * 1024 * 1024
-COMMAND_DEADLINE_SECONDS = 5.0
-CALL_DEADLINE_SECONDS = 4.5
+COMMAND_DEADLINE_SECONDS = 4.3
+CALL_DEADLINE_SECONDS = 3.0
+SERVER_DEADLINE_SECONDS = 2.5
+"""The server's own, for a transaction of a call: where a stopped process has sent a part of it, nobody else would end
+it, and it holds the lock that every writer waits for."""
 RECONNECT_SECONDS = 0.1
 OVERDUE_CHECK_SECONDS = 0.1
 
@@ -56,6 +62,8 @@ class _Waiting:
     command: Append
     future: asyncio.Future[Outcome]
     deadline: float
+    queued_at: float
+    times: CommitTimes | None
     sent: bool = False
 
     def places(self) -> Iterator[tuple[int, int] | bytes]:
@@ -98,7 +106,7 @@ class GroupCommit:
 
     `connect` opens a connection for writing. `max_waiting` bounds the queue: past it a command is refused at once.
     `command_seconds`: from being handed over until its caller is answered, whatever happens. `call_seconds`: until a
-    connection that does not answer is given up.
+    connection that does not answer is given up. `has_room`: asked at each command; without room it is refused at once.
     """
 
     def __init__(
@@ -108,17 +116,20 @@ class GroupCommit:
         max_waiting: int = 20_000,
         command_seconds: float = COMMAND_DEADLINE_SECONDS,
         call_seconds: float = CALL_DEADLINE_SECONDS,
+        has_room: Callable[[], bool] = lambda: True,
     ) -> None:
         self._connect = connect
         self._max_waiting = max_waiting
         self._command_seconds = command_seconds
         self._call_seconds = call_seconds
+        self._has_room = has_room
         self._waiting: deque[_Waiting] = deque()
         self._in_call: list[_Waiting] = []
         self._wake = asyncio.Event()
         self._connection: AsyncConnection | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._stopping = False
+        self.figures = CommitFigures()
 
     async def start(self) -> None:
         loop = asyncio.get_running_loop()
@@ -150,10 +161,11 @@ class GroupCommit:
         """
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Outcome] = loop.create_future()
-        if self._stopping or len(self._waiting) >= self._max_waiting:
+        if self._stopping or len(self._waiting) >= self._max_waiting or not self._has_room():
             future.set_exception(StoreUnavailable())
             return future
-        self._waiting.append(_Waiting(command, future, loop.time() + self._command_seconds))
+        deadline = loop.time() + self._command_seconds
+        self._waiting.append(_Waiting(command, future, deadline, time.perf_counter(), COMMIT_TIMES.get()))
         self._wake.set()
         return future
 
@@ -203,6 +215,7 @@ class GroupCommit:
         return batch
 
     async def _save(self, batch: list[_Waiting]) -> None:
+        taken_at = time.perf_counter()
         try:
             encoded = encode([waiting.command for waiting in batch])
             outcomes = await self._send_until_known(encoded, batch)
@@ -213,16 +226,17 @@ class GroupCommit:
             for waiting in batch:
                 waiting.fail()
             return
-        taken: set[tuple[int, int] | bytes] = set()
+        reached(CrashPoint.APPEND_COMMITTED)
+        self.figures.saved(batch, taken_at, time.perf_counter())
         for waiting, outcome in zip(batch, outcomes, strict=True):
-            if isinstance(outcome, Appended):
-                taken.update(waiting.places())
             if not waiting.future.done():
                 waiting.future.set_result(outcome)
-        self._refuse_taken(taken)
+        if self._waiting:
+            self._refuse_taken([saved for saved, of in zip(batch, outcomes, strict=True) if isinstance(of, Appended)])
 
-    def _refuse_taken(self, taken: set[tuple[int, int] | bytes]) -> None:
+    def _refuse_taken(self, saved: Sequence[_Waiting]) -> None:
         """What waited for a place that has just been taken need not ask the database."""
+        taken = {place for command in saved for place in command.places()}
         for waiting in self._waiting:
             record = waiting.command.record
             if record is not None and record.scope_hash in taken:
@@ -254,14 +268,25 @@ class GroupCommit:
             try:
                 with translated_faults():
                     connection = await self._connected()
+                    if not in_doubt and any(waiting.answered for waiting in batch):
+                        # While no connection came they were told that nothing was saved, and so it must stay.
+                        batch[:] = [waiting for waiting in batch if not waiting.answered]
+                        if not batch:
+                            return None
+                        encoded = encode([waiting.command for waiting in batch])
                     _mark_sent(batch, True)
-                    return await within(self._call_seconds, connection, send(connection, encoded))
+                    reached(CrashPoint.APPEND_UNSENT)
+                    with during(CrashPoint.APPEND_RUNNING):
+                        return await within(self._call_seconds, connection, send(connection, encoded))
             except DatabaseUnavailable as fault:
                 cause = fault.__cause__ or fault
+                self.figures.broken_calls += 1
                 log.warning("append_call_broken", error=type(cause).__name__, commands=len(batch))
                 if _rolled_back(cause):
                     # No call is in doubt but one whose connection had broken before.
                     _mark_sent(batch, in_doubt)
+                    if isinstance(cause, psycopg.errors.DiskFull) and not in_doubt:
+                        return None  # room does not come within a caller's patience
                 else:
                     in_doubt = in_doubt or batch[0].sent
                 await self._drop_connection()

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from infra.event_store.topics import SUBMISSIONS
-from infra.feeds.signals import Batch, FeedLost, OrderSignal
+from infra.feeds.signals import MAX_SIGNALS, Batch, FeedLost, OrderSignal
 from infra.postgres.connections import translated_faults
 from infra.postgres.errors import PositionMoved
 from infra.postgres.positions import advance_unhurried, load_position
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from infra.postgres.listen import LogListener
 
 PAGE = 1000
-MAX_SIGNALS = 256
 QUIET_SECONDS = 1.0
 
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 from typing import NamedTuple
 from uuid import UUID
 
+MAX_SIGNALS = 256
+"""Of a batch. One that is full has more behind it."""
+
 
 class OrderSignal(NamedTuple):
     """An order that waits for issuance: `version` in its stream, `position` in the whole log."""

@@ -23,9 +23,11 @@ from typing import Self
 import structlog
 from psycopg.conninfo import make_conninfo
 
+from infra.crash_points import CrashPoint, reached
 from infra.postgres import run_as
 from infra.postgres.cluster_processes import ClusterProcesses, reap_orphans
 from infra.postgres.data_folder import SOCKET, log_tail, open_log, prepare
+from infra.postgres.disk_room import ensure_room_for_a_cluster
 from infra.postgres.errors import EmbeddedPostgresError
 from infra.postgres.file_lock import FileLock
 from infra.postgres.ping import Ping, ping
@@ -146,6 +148,7 @@ class EmbeddedPostgres:
         with self._starting(deadline) as ours:
             if not ours:
                 return
+            reached(CrashPoint.POSTGRES_START_LOCKED)
             reap_orphans()
             for attempt in range(1, _ATTEMPTS + 1):
                 alive = self._when_nobody_lives(asked, deadline)
@@ -155,6 +158,7 @@ class EmbeddedPostgres:
                     self._launch(alive)
                 finally:
                     alive.close()
+                reached(CrashPoint.POSTGRES_LAUNCHED)
                 if self._answers_before(deadline):
                     _log.info("postgres_started", pid=self.postmaster_pid, version=self._version)
                     return
@@ -226,6 +230,7 @@ class EmbeddedPostgres:
         """initdb beside the final name, then rename: a folder with the final name is whole."""
         if self._unfinished.exists():
             shutil.rmtree(self._unfinished)
+        ensure_room_for_a_cluster(self._folder)
         self._unfinished.mkdir(mode=0o700)
         self._user.give(self._unfinished)
         status, output = self._user.run(
@@ -235,6 +240,7 @@ class EmbeddedPostgres:
         )
         if status != 0:
             raise EmbeddedPostgresError(f"initdb failed in {self._folder}:\n{output[-2000:]}")
+        reached(CrashPoint.CLUSTER_MADE)
         self._unfinished.rename(self._cluster)
         descriptor = os.open(self._folder, os.O_RDONLY)
         try:
@@ -275,6 +281,7 @@ class EmbeddedPostgres:
             if (pid := self.postmaster_pid) is not None and processes.signal(pid, signal.SIGINT):
                 processes.signal(pid, signal.SIGCONT)  # a stopped one would not hear it
                 polite_until += _POLITE_STOP_SECONDS
+                reached(CrashPoint.POSTGRES_STOPPING)
             deadline = polite_until + _START_SECONDS
             while not alive.try_exclusive():
                 if time.monotonic() > polite_until and (killed := processes.kill()):

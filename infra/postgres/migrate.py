@@ -12,6 +12,7 @@ import psycopg
 import structlog
 from psycopg.pq import TransactionStatus
 
+from infra.crash_points import CrashPoint, reached
 from infra.postgres.connections import Connection, connect, translated_faults
 from infra.postgres.errors import DatabaseUnavailable, MigrationError
 
@@ -50,23 +51,36 @@ async def migrate(dsn: str) -> list[str]:
         async with connection:
             await _lock(connection)
             await _make_table(connection)
-            missing = await _missing(connection, migrations)
+            missing, unknown = await _compared(connection, migrations)
+            _tell_newer(unknown)
             for migration in missing:
                 await _apply(connection, migration)
                 _log.info("migration_applied", migration=migration.name)
+                reached(CrashPoint.MIGRATION_COMMITTED)
             return [migration.name for migration in missing]
 
 
 async def pending(dsn: str) -> list[str]:
     """The names of the migrations that `migrate` would apply. Changes nothing; raises as `migrate` does."""
+    missing, unknown = await standing(dsn)
+    _tell_newer(unknown)
+    return missing
+
+
+async def standing(dsn: str) -> tuple[list[str], list[str]]:
+    """The migrations that `migrate` would apply, and those of a newer version, which it leaves alone: their names.
+
+    Changes nothing; raises as `migrate` does.
+    """
     migrations = await asyncio.to_thread(_load)
     connection = await connect(dsn, application_name="channel-manager migrate")
     with translated_faults():
         async with connection:
             cursor = await connection.execute("SELECT to_regclass('schema_migrations') IS NOT NULL")
             if await cursor.fetchone() == (False,):
-                return [migration.name for migration in migrations]
-            return [migration.name for migration in await _missing(connection, migrations)]
+                return [migration.name for migration in migrations], []
+            missing, unknown = await _compared(connection, migrations)
+            return [migration.name for migration in missing], unknown
 
 
 def _load() -> list[Migration]:
@@ -98,7 +112,13 @@ async def _make_table(connection: Connection) -> None:
         raise MigrationError(f"the role in DATABASE_URL may not make tables: {error.diag.message_primary}") from error
 
 
-async def _missing(connection: Connection, migrations: list[Migration]) -> list[Migration]:
+def _tell_newer(unknown: list[str]) -> None:
+    if unknown:
+        _log.warning("schema_is_newer", migrations=unknown)
+
+
+async def _compared(connection: Connection, migrations: list[Migration]) -> tuple[list[Migration], list[str]]:
+    """What is not applied yet, and the names of what is applied and not known here."""
     cursor = await connection.execute("SELECT name, sha256 FROM schema_migrations")
     applied = {name: bytes(sha256) for name, sha256 in await cursor.fetchall()}
     for migration in migrations:
@@ -115,9 +135,7 @@ async def _missing(connection: Connection, migrations: list[Migration]) -> list[
             f"this database has migrations that this version never had ({', '.join(foreign)}): it belongs to another "
             "line of versions"
         )
-    if unknown:
-        _log.warning("schema_is_newer", migrations=unknown)
-    return [migration for migration in migrations if migration.name not in applied]
+    return [migration for migration in migrations if migration.name not in applied], unknown
 
 
 async def _apply(connection: Connection, migration: Migration) -> None:
@@ -132,6 +150,7 @@ async def _apply(connection: Connection, migration: Migration) -> None:
                 await connection.execute(
                     "INSERT INTO schema_migrations (name, sha256) VALUES (%s, %s)", (migration.name, migration.sha256)
                 )
+                reached(CrashPoint.MIGRATION_UNCOMMITTED)
             return
         except (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected) as error:
             if attempt == _ATTEMPTS:

@@ -45,3 +45,21 @@ async def advance_unhurried(connection: Connection, name: str, old: int, new: in
     )
     if cursor.rowcount != 1:
         raise PositionMoved(f"the position of {name} is no longer {old}")
+
+
+async def load_halted(connection: Connection, name: str) -> str | None:
+    """Why `name` stands still; None: it does not."""
+    cursor = await connection.execute("SELECT halted FROM consumer_positions WHERE name = %s", (name,))
+    row = await cursor.fetchone()
+    return None if row is None else row[0]
+
+
+async def set_halted(connection: Connection, name: str, why: str | None) -> None:
+    """Have operators told that `name` stands still, and why; None: it goes on."""
+    await connection.execute(
+        """
+        INSERT INTO consumer_positions AS consumer (name, position, halted) VALUES (%s, 0, %s)
+        ON CONFLICT (name) DO UPDATE SET halted = excluded.halted WHERE consumer.halted IS DISTINCT FROM excluded.halted
+        """,
+        (name, why),
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import time
 from collections import defaultdict
@@ -12,11 +13,14 @@ import structlog
 from aiohttp import web
 
 from domain.reading import MalformedJson
+from infra.event_store.commit_figures import COMMIT_TIMES, CommitTimes
 from infra.event_store.group_commit import OutcomeUnknown, RefusedByStore, StoreUnavailable
 from infra.postgres.errors import DatabaseUnavailable
 from services.api.arrival import JSON, MAX_BODY_BYTES, body_of, internal_error
 from services.api.call import Call
+from services.api.deadlines import RequestDeadlines
 from services.api.problems import Problem, not_found
+from services.api.request_figures import NO_OPERATION
 from services.phases import together
 
 if TYPE_CHECKING:
@@ -30,7 +34,7 @@ log = structlog.get_logger()
 CORRELATION_HEADER = "X-Correlation-Id"
 _PRECISION = {JSON: 2, "application/*": 1, "*/*": 0, "*": 0}
 _NOT_ACCEPTED = re.compile(r"q=0(\.0*)?\Z")
-_CORRELATION_ID = re.compile(r"[A-Za-z0-9._-]{1,100}\Z")
+CORRELATION_ID = re.compile(r"[A-Za-z0-9._-]{1,100}\Z")
 
 _UNAVAILABLE = "The store cannot be reached: nothing was accepted. Try again."
 _OUTCOME_UNKNOWN = (
@@ -42,53 +46,80 @@ _OUTCOME_UNKNOWN = (
 def application(operations: Iterable[Operation], services: Services, public_path: str) -> web.Application:
     """Serves the operations at their paths and, where `public_path` is not empty, under it too."""
     app = web.Application(client_max_size=MAX_BODY_BYTES)
+    deadlines = RequestDeadlines()
+    app.cleanup_ctx.append(deadlines.kept)
     methods: dict[str, set[str]] = defaultdict(set)
     for operation in operations:
         methods[operation.path].add(operation.method)
-        handle = _handler(operation, services)
-        for path in _places(operation.path, public_path):
+        handle = _handler(operation, services, deadlines)
+        for path in places(operation.path, public_path):
             app.router.add_route(operation.method, path, handle)
             if operation.method == "GET":
                 app.router.add_route("HEAD", path, handle)
     for path, allowed in methods.items():
-        refuse = _method_not_allowed(allowed | ({"HEAD"} if "GET" in allowed else set()))
-        for place in _places(path, public_path):
+        refuse = _method_not_allowed(services, allowed | ({"HEAD"} if "GET" in allowed else set()))
+        for place in places(path, public_path):
             app.router.add_route("*", place, refuse)
-    app.router.add_route("*", "/{unknown:.*}", _no_such_path)
+    app.router.add_route("*", "/{unknown:.*}", _no_such_path(services))
     return app
 
 
-def _places(path: str, public_path: str) -> list[str]:
+def places(path: str, public_path: str) -> list[str]:
     return [path, public_path + path] if public_path else [path]
 
 
-def _handler(operation: Operation, services: Services) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+def _handler(
+    operation: Operation, services: Services, deadlines: RequestDeadlines
+) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
     told = log.bind().info  # bound once: the module's logger is a proxy that looks itself up at each call
+    counted = services.requests.of(operation.name)
+    may_commit = operation.method != "GET"
+    is_json = operation.produces == JSON
 
     async def handle(request: web.Request) -> web.StreamResponse:
         started = time.perf_counter()
         correlation_id = _correlation_id(request)
         key_id: str | None = None
+        times = CommitTimes() if may_commit else None
+        COMMIT_TIMES.set(times)
+        task = deadlines.begin()
         try:
             caller = None
             if operation.scopes is not None:
                 caller = await services.authentication.caller(request.headers, operation)
                 key_id = caller.key_id
-            _ensure_acceptable(request)
-            body = await body_of(request) if operation.body is not None else b""
+            if is_json:
+                _ensure_acceptable(request)
+            body = b""
+            if operation.body is not None:
+                left = deadlines.pause(task)
+                body = await body_of(request)
+                deadlines.resume(task, left)
             await together()
             response = await operation.handler(
                 Call(request, operation, services, correlation_id, services.now(), caller, body)
             )
+        except asyncio.CancelledError:
+            if not deadlines.has_cut(task):
+                raise
+            # What was handed over to be saved is saved all the same.
+            overdue = OutcomeUnknown() if operation.method != "GET" else DatabaseUnavailable()
+            response = problem_of(overdue, correlation_id).response()
         except Exception as error:
             response = problem_of(error, correlation_id).response()
+        finally:
+            deadlines.end(task)
         response.headers[CORRELATION_HEADER] = correlation_id
+        if times is not None and times.commit:
+            response.headers["Server-Timing"] = times.header()
         await together()
+        seconds = time.perf_counter() - started
+        counted(response.status, seconds)
         told(
             "request",
             operation=operation.name,
             status=response.status,
-            ms=round((time.perf_counter() - started) * 1000, 2),
+            ms=round(seconds * 1000, 2),
             correlation_id=correlation_id,
             key_id=key_id,
         )
@@ -136,27 +167,33 @@ def _ensure_acceptable(request: web.Request) -> None:
 
 def _correlation_id(request: web.Request) -> str:
     given = request.headers.get(CORRELATION_HEADER)
-    if given is not None and _CORRELATION_ID.match(given):
+    if given is not None and CORRELATION_ID.match(given):
         return given
     return urandom(16).hex()
 
 
-async def _no_such_path(request: web.Request) -> web.StreamResponse:
-    return _refusal(request, not_found("path"))
-
-
-def _method_not_allowed(allowed: set[str]) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
-    allow = ", ".join(sorted(allowed))
-
+def _no_such_path(services: Services) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
     async def refuse(request: web.Request) -> web.StreamResponse:
-        detail = f"This path knows {allow}."
-        return _refusal(request, Problem("method_not_allowed", detail, headers={"Allow": allow}))
+        return _refusal(services, request, not_found("path"))
 
     return refuse
 
 
-def _refusal(request: web.Request, problem: Problem) -> web.StreamResponse:
+def _method_not_allowed(
+    services: Services, allowed: set[str]
+) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+    allow = ", ".join(sorted(allowed))
+
+    async def refuse(request: web.Request) -> web.StreamResponse:
+        detail = f"This path knows {allow}."
+        return _refusal(services, request, Problem("method_not_allowed", detail, headers={"Allow": allow}))
+
+    return refuse
+
+
+def _refusal(services: Services, request: web.Request, problem: Problem) -> web.StreamResponse:
     response = problem.response()
     response.headers[CORRELATION_HEADER] = correlation_id = _correlation_id(request)
+    services.requests.of(NO_OPERATION)(response.status, 0.0)
     log.info("request", operation=None, status=response.status, correlation_id=correlation_id)
     return response

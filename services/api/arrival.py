@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeAlias
 from uuid import uuid4
 
 import structlog
@@ -20,7 +21,12 @@ MAX_BODY_BYTES = 1024 * 1024
 ARRIVAL_SECONDS = 30.0
 """From a request's first byte to its last."""
 
+MAX_CONNECTIONS = 5000
+"""At once; one more is closed. Each holds up to 30 KiB, so that all of them fit into the memory that is allowed."""
+
 JSON = "application/json"
+Refuse: TypeAlias = Callable[[bytes], bytes | None]
+
 _UNENCODED = frozenset({"", "identity"})
 
 
@@ -28,18 +34,32 @@ class Connection(web.RequestHandler):
     """A client's connection: a request whose head does not arrive in time closes it; what is no HTTP is a problem.
 
     aiohttp times only connections on which nothing happens. Whether a head is whole, it tells in attributes of its own.
+    `refuse`: the whole answer to what may be refused unread, else None. `opened`: where all of this port are noted.
     """
 
-    __slots__ = ("_begun", "_closing", "begun")
+    __slots__ = ("_begun", "_closing", "_opened", "_refuse", "begun")
 
-    def __init__(self, *args: Any, **options: Any) -> None:  # noqa: ANN401 - aiohttp's own
+    def __init__(self, *args: Any, opened: set[Connection], refuse: Refuse | None = None, **options: Any) -> None:  # noqa: ANN401 - aiohttp's own
         super().__init__(*args, **options)
+        self._opened = opened
+        self._refuse = refuse
         self.begun = self._loop.time()
         """When the first byte of the newest request came, on the loop's clock."""
         self._begun: float | None = None
         self._closing: asyncio.TimerHandle | None = None
 
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        self._opened.add(self)
+        if len(self._opened) > MAX_CONNECTIONS:
+            self.force_close()
+
     def data_received(self, data: bytes) -> None:
+        if self._refuse is not None and (refusal := self._refuse(data)) is not None and self._at_rest():
+            assert self.transport is not None  # noqa: S101 - data came over it
+            self.transport.write(refusal)
+            self._next_keepalive_close_time = self._loop.time() + self.keepalive_timeout
+            return
         now = self._loop.time()
         heads = self._request_count
         super().data_received(data)
@@ -51,6 +71,7 @@ class Connection(web.RequestHandler):
             self._closing = self._loop.call_at(now + ARRIVAL_SECONDS, self._close_unless_arrived)
 
     def connection_lost(self, exc: BaseException | None) -> None:
+        self._opened.discard(self)
         self._head_ended()
         super().connection_lost(exc)
 
@@ -78,6 +99,11 @@ class Connection(web.RequestHandler):
     def _between_requests(self) -> bool:
         return self._request_count == 0 or (self._waiter is not None and not self._waiter.done())
 
+    def _at_rest(self) -> bool:
+        """Nothing is under way: what comes now is the start of a request, and what is written now its answer."""
+        closing = self._force_close or self._close
+        return self._begun is None and self._between_requests() and not closing and not self._paused
+
     def _close_unless_arrived(self) -> None:
         if self._between_requests():
             self.force_close()
@@ -98,15 +124,16 @@ async def body_of(request: web.Request) -> bytes:
     """The body whole. Raises Problem 400, 408, 413, 415."""
     if not request.body_exists:
         return b""
+    if request.content.is_eof():  # it came with the head, as most do: nothing to wait for
+        body = request.content.read_nowait()
+        if len(body) > MAX_BODY_BYTES:
+            raise _too_large()
+        _ensure_json(request)
+        return body
     if request.content_length is not None and request.content_length > MAX_BODY_BYTES:
         raise _too_large()
     _ensure_json(request)
     try:
-        if request.content.is_eof():  # it came with the head, as most do: nothing to wait for
-            body = request.content.read_nowait()
-            if len(body) > MAX_BODY_BYTES:
-                raise _too_large()
-            return body
         async with asyncio.timeout_at(_begun(request) + ARRIVAL_SECONDS):
             return await request.read()
     except web.HTTPRequestEntityTooLarge:
@@ -128,7 +155,8 @@ def _begun(request: web.Request) -> float:
 
 
 def _ensure_json(request: web.Request) -> None:
-    if request.content_type != JSON or "Content-Type" not in request.headers:
+    sent_as = request.headers.get("Content-Type")
+    if sent_as != JSON and (sent_as is None or request.content_type != JSON):
         raise Problem(
             "unsupported_media_type",
             f"Send the body as {JSON}.",

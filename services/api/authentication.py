@@ -65,6 +65,15 @@ class Authentication:
                 raise Problem("partner_inactive", "This partner is disabled: its keys may read, and change nothing.")
         return caller
 
+    def may(self, key: str, operation: Operation) -> bool:
+        """Whether this key is known to have the right; False also where only a closer look would tell."""
+        caller = self._find(key)
+        return (
+            caller is not None
+            and (operation.scopes is None or caller.scope in operation.scopes)
+            and (caller.partner_id is None or self._directory.is_active(caller.partner_id))
+        )
+
     def _find(self, key: str) -> Caller | None:
         hashed = self._hash(key)
         if hashed == self._operator_key_hash:  # of hashes, so that time tells nothing of the key

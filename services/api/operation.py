@@ -25,7 +25,7 @@ class Operation:
     """`scopes` None: no key needed. `body`: the type that its body is decoded to, None where it takes none.
 
     `changes`: a disabled partner's key may not call it. `answers`: status → type of the body (None: no body).
-    `problems`: the codes it may answer with beyond those that every operation shares.
+    `problems`: the codes it may answer with beyond those that every operation shares. `produces`: the answer's type.
     """
 
     name: str
@@ -38,3 +38,4 @@ class Operation:
     changes: bool = False
     answers: dict[int, type | None] = field(default_factory=dict)
     problems: tuple[str, ...] = ()
+    produces: str = "application/json"

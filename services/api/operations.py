@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from services.api import catalog, health, history, keys, order_list, orders, partners, status, webhooks
+from services.api import catalog, health, history, keys, metrics, order_list, orders, partners, status, webhooks
 
 OPERATIONS = (
     *orders.OPERATIONS,
@@ -14,4 +14,5 @@ OPERATIONS = (
     *catalog.OPERATIONS,
     *status.OPERATIONS,
     *health.OPERATIONS,
+    *metrics.OPERATIONS,
 )

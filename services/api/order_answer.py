@@ -121,7 +121,7 @@ encode_answer = msgspec.json.Encoder(decimal_format="number").encode
 
 def timestamp(moment: datetime) -> str:
     """RFC 3339 in UTC with milliseconds and `Z`."""
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return moment.isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"
 
 
 def order_answer(saved: SavedOrder, state: ExistingOrder) -> OrderAnswer:

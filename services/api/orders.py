@@ -21,6 +21,7 @@ from domain.order.state import INITIAL, Draft, Issued
 from domain.reading import FilledText50, MalformedJson, Reader, Reading
 from domain.references import REFERENCE_RANDOM_BYTES, buy_from_order_reference
 from infra.ids import uuid7
+from services.api.admission import admitted
 from services.api.call import parse_uuid
 from services.api.conditions import ensure_matches, is_unchanged
 from services.api.history import order_as_of
@@ -30,6 +31,7 @@ from services.api.order_access import answered, command_context, problem_of_refu
 from services.api.order_answer import OrderAnswer
 from services.api.problems import Problem, not_found, validation_failed
 from services.api.submission import ORDER_BODY, accepted_content, ensure_may_order_for, ensure_not_disabled
+from services.issuer.patience import answered as answered_by_issuer
 from services.ordering.ordering import KeyUse, KeyUsedMeanwhile
 from services.ordering.orders import LoadedOrder, SavedOrder
 from services.phases import together
@@ -193,7 +195,7 @@ async def _confirmation(call: Call) -> Reading[ConfirmBody] | None:
 
 async def _confirmed_by_issuer(call: Call, job_id: UUID) -> None:
     try:
-        await call.services.issuer.confirm(job_id)
+        await answered_by_issuer(call.services.issuer.confirm(job_id))
     except IssuerAway:
         detail = "The venue's ticketing system cannot be reached: the order is still a Draft. Try again."
         raise Problem("unavailable", detail) from None
@@ -208,7 +210,7 @@ OPERATIONS = (
         path="/channelManager",
         summary="Take an order: it is answered at once with Submitted, and issued in the background.",
         scopes=PARTNER,
-        handler=create_order,
+        handler=admitted(create_order),
         body=OrderBody,
         changes=True,
         answers={201: OrderAnswer},
@@ -229,7 +231,7 @@ OPERATIONS = (
         path="/channelManager/{orderId}",
         summary="Replace a Draft or an order in Error: the old assets are destroyed, and it is issued anew.",
         scopes=PARTNER,
-        handler=replace_order,
+        handler=admitted(replace_order),
         body=OrderBody,
         changes=True,
         answers={200: OrderAnswer},

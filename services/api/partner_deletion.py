@@ -17,6 +17,9 @@ from uuid import UUID
 
 from domain.partner import ChangePartner, DeletePartner, PartnerEvent, PartnerHasOrders, decide, known
 from domain.streams import partner_stream
+from infra.crash_points import CrashPoint, reached
+from infra.event_store.group_commit import OutcomeUnknown, StoreUnavailable
+from infra.postgres.errors import DatabaseUnavailable
 from projections.orders import any_order_of_partner
 from services.api.conditions import ensure_matches
 from services.api.problems import Problem
@@ -47,7 +50,12 @@ async def delete_partner(call: Call, partner_id: UUID) -> None:
 
     disabled = await changed(call, PARTNERS, partner_stream(partner_id), disabling, "partner")
     await asyncio.sleep(SETTLE_SECONDS)
-    await _end(call, partner_id, disabled.version, was_active=was_active)
+    reached(CrashPoint.PARTNER_DISABLED)
+    try:
+        await _end(call, partner_id, disabled.version, was_active=was_active)
+    except (StoreUnavailable, DatabaseUnavailable):
+        # It is disabled by now: no answer may say that nothing was changed.
+        raise OutcomeUnknown from None
 
 
 async def _end(call: Call, partner_id: UUID, version: int, *, was_active: bool) -> None:

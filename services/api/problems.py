@@ -98,19 +98,22 @@ class Problem(Exception):
             if report.truncated:
                 self.members["truncated"] = True
 
-    def response(self) -> web.Response:
-        body = {
-            "type": f"urn:ota-cm:problem:{self.code}",
-            "title": _TITLE[self.code],
-            "status": self.status,
-            "detail": self.detail,
-            "code": self.code,
-            "message": self.detail,
-            **self.members,
-        }
-        response = web.Response(
-            status=self.status, body=msgspec.json.encode(body), content_type=PROBLEM_JSON, headers=self.headers
+    def body(self) -> bytes:
+        """JSON."""
+        return msgspec.json.encode(
+            {
+                "type": f"urn:ota-cm:problem:{self.code}",
+                "title": _TITLE[self.code],
+                "status": self.status,
+                "detail": self.detail,
+                "code": self.code,
+                "message": self.detail,
+                **self.members,
+            }
         )
+
+    def response(self) -> web.Response:
+        response = web.Response(status=self.status, body=self.body(), content_type=PROBLEM_JSON, headers=self.headers)
         if self.ends_connection:
             response.force_close()
         return response

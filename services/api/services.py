@@ -20,10 +20,12 @@ if TYPE_CHECKING:
     from services.api.authentication import Authentication
     from services.api.idempotency import Idempotency
     from services.api.readiness import Readiness
+    from services.api.request_figures import RequestFigures
     from services.ordering.ordering import Ordering
     from services.ordering.orders import Orders
     from services.setup.streams import SetupStreams
     from services.status import StatusReport
+    from services.telemetry import Telemetry
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +40,7 @@ class Services:
     idempotency: Idempotency
     admission: Admission
     readiness: Readiness
+    requests: RequestFigures
     directory: Directory
     reads: Reads
     recorder: Recorder
@@ -50,3 +53,4 @@ class Services:
     setup: SetupStreams
     issuer: TicketIssuer
     status: StatusReport
+    telemetry: Telemetry

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 async def get_status(call: Call) -> web.Response:
-    status = await call.services.status.read()
+    status = (await call.services.status.read()).status
     return web.Response(body=msgspec.json.encode(status), content_type="application/json")
 
 

@@ -11,6 +11,7 @@ _COMMANDS = {
     "demo": "walk through the life of an order",
     "migrate": "bring the schema up to date",
     "status": "lag, orders in flight, dead deliveries, parked events",
+    "doctor": "what is wrong with this deployment, and what to do about it",
     "rebuild": "rebuild read models beside the live ones",
     "key": "create, list and revoke API keys",
 }

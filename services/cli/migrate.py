@@ -33,5 +33,5 @@ def command(*, as_json: bool) -> None:
 
 
 async def _migrate(settings: Settings) -> list[str]:
-    async with database(settings) as dsn:
-        return await migrate(dsn)
+    async with database(settings) as opened:
+        return await migrate(opened.dsn)

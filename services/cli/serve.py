@@ -13,7 +13,7 @@ from services.process import serve
 @click.command()
 @click.option("--host", metavar="HOST", help="Where to listen; 127.0.0.1.")
 @click.option("--port", metavar="PORT", help="8080; 0 picks a free one.")
-@click.option("--roles", metavar="ROLES", help="api, projector, issuer, webhooks, comma-separated, or all.")
+@click.option("--roles", metavar="ROLES", help="api, relay, projector, issuer, webhooks, comma-separated, or all.")
 @click.option("--reuse-port", is_flag=True, help="Let several api processes share the port.")
 def command(host: str | None, port: str | None, roles: str | None, *, reuse_port: bool) -> None:
     """Run the service until SIGTERM."""

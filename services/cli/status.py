@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,7 @@ from projections.orders import OrdersInFlight
 from services.bootstrap import now, store
 from services.cli.output import log_warnings_only, say_json, screen
 from services.cli.running import run, settings_of_service_or_exit
-from services.status import Status, StatusReport
+from services.status import Figures, StatusReport
 
 if TYPE_CHECKING:
     from services.settings import Settings
@@ -25,41 +26,47 @@ def command(*, as_json: bool) -> None:
     """Show the lag of each consumer, orders in flight, dead deliveries and parked events."""
     settings = settings_of_service_or_exit()
     log_warnings_only(settings)
-    status = run(partial(_read, settings))
+    figures = run(partial(_read, settings))
     if as_json:
-        say_json(status)
+        say_json(figures.status)
     else:
-        _show(status)
+        _show(figures)
 
 
-async def _read(settings: Settings) -> Status:
+async def _read(settings: Settings) -> Figures:
     async with store(settings, migrates=False) as opened:
-        return await StatusReport(opened.reads, OrdersInFlight(opened.reads), now=now).read()
+        in_flight = OrdersInFlight(opened.reads, pickup=timedelta(seconds=settings.pickup_seconds))
+        with_kafka = settings.kafka is not None
+        return await StatusReport(opened.reads, in_flight, now=now, with_kafka=with_kafka).read()
 
 
-def _show(status: Status) -> None:
+def _show(figures: Figures) -> None:
     consumers = Table("consumer of the log", box=None, pad_edge=False)
     for column in ("position", "head", "lag"):
         consumers.add_column(column, justify="right")
     consumers.add_column("state", overflow="fold")
-    for one in status.consumers:
-        state = (
-            f"[red]halted: {escape(one.halted)}[/]" if one.halted is not None else "behind" if one.lag else "caught up"
-        )
+    for one in figures.consumers:
+        if one.halted is not None:
+            state = f"[red]halted: {escape(one.halted)}[/]"
+        else:
+            state = f"{figures.lag_seconds[one.name]:.1f} s behind" if one.lag else "caught up"
         consumers.add_row(one.name, str(one.position), str(one.head), str(one.lag), state)
-    figures = Table.grid(padding=(0, 2))
-    in_flight = sum(status.in_flight.values())
-    by_status = ", ".join(f"{name} {count}" for name, count in status.in_flight.items())
-    figures.add_row("orders in flight", f"{in_flight} ({by_status})")
+    rows = Table.grid(padding=(0, 2))
+    in_flight = sum(figures.in_flight.values())
+    by_status = ", ".join(f"{name} {count}" for name, count in figures.in_flight.items())
+    rows.add_row("orders in flight", f"{in_flight} ({by_status})")
     if in_flight:
-        figures.add_row("the oldest was submitted", f"{status.oldest_in_flight_seconds:.1f} s ago")
+        rows.add_row("the oldest was submitted", f"{figures.oldest_in_flight_seconds:.1f} s ago")
+        rows.add_row("waiting for pick-up since", f"{figures.oldest_due_seconds:.1f} s")
+    rows.add_row("voids not acknowledged", str(figures.voids_waiting))
+    rows.add_row("webhook deliveries pending", str(figures.deliveries.pending))
     for name, count in (
-        ("dead webhook deliveries", status.dead_deliveries),
-        ("parked events", status.parked_events),
-        ("dead letters", status.dead_letters),
+        ("dead webhook deliveries", figures.deliveries.dead),
+        ("parked events", figures.parked_events),
+        ("dead letters", figures.status.dead_letters),
     ):
-        figures.add_row(name, f"[red]{count}[/]" if count else "0")
+        rows.add_row(name, f"[red]{count}[/]" if count else "0")
     console = screen()
     console.print(consumers)
     console.print()
-    console.print(figures)
+    console.print(rows)

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -20,9 +21,12 @@ from domain.issuance.saga import IssuerUnavailable, Minted, Refused, SagaMessage
 from domain.order.decide import decide
 from domain.order.events import OrderEvent
 from domain.order.state import Processing
+from infra.crash_points import CrashPoint, reached
 from infra.event_store.append import Appended, Outcome
+from infra.event_store.group_commit import RefusedByStore
 from infra.event_store.mapper import Actor
 from infra.ids import uuid7
+from services.issuer.patience import answered
 from services.ordering.context import CommandContext
 from services.ordering.orders import LoadedOrder, Orders, folded
 from services.phases import together
@@ -37,8 +41,12 @@ log = structlog.get_logger()
 
 LEASE_SECONDS = 10.0
 CONCURRENT_JOBS = 32
-OUTCOME_WAIT_SECONDS = 1.0
-MAX_JOBS_IN_THE_AIR = 4 * CONCURRENT_JOBS
+
+STUCK_SECONDS = 0.25
+"""A worker whose job was not answered by then is replaced: its issuer hangs, and the next job's may not."""
+
+MAX_WORKERS = 1000
+"""With so many at work nothing more is leased: two hundred jobs a second may hang, and hold no others up."""
 
 _ISSUER = Actor(scope="issuer")
 
@@ -50,7 +58,11 @@ class _Started:
 
 
 class Issuance:
-    """Takes orders through the saga. `owner` is unique to this start of this process."""
+    """Takes orders through the saga. `owner` is unique to this start of this process.
+
+    Feed and sweeper have one each: to the sweeper come the orders whose issuer is sick, again and again, and they must
+    not take the places of those that come for the first time.
+    """
 
     def __init__(
         self,
@@ -68,43 +80,51 @@ class Issuance:
         self._directory = directory
         self._owner = owner
         self._now = now
-        self._in_the_air: set[asyncio.Task[None]] = set()
+        self._workers: set[asyncio.Task[None]] = set()
 
     async def settle(self, order_ids: Sequence[UUID]) -> None:
-        """Take these orders as far as they can go. Returns when their leases are durable and their outcomes too,
-        or an issuer has been slow for a second: it then goes on beside, and its orders stand on their leases.
+        """Take these orders as far as they can go. Returns when their leases are durable, every job was handed to the
+        issuer, and the outcomes are durable too, but for issuers that are slow: those jobs go on beside.
 
         Raises StoreUnavailable, OutcomeUnknown, DatabaseUnavailable: ask again.
         """
-        started = await self._start(order_ids)
-        jobs = iter(started)
-        workers = [asyncio.ensure_future(self._work(jobs)) for _ in range(min(CONCURRENT_JOBS, len(started)))]
-        if not workers:
-            return
-        self._in_the_air.update(workers)
-        done, _ = await asyncio.wait(workers, timeout=OUTCOME_WAIT_SECONDS)
-        self._in_the_air.difference_update(done)
-        for worker in done:
-            worker.result()
-        while len(self._in_the_air) > MAX_JOBS_IN_THE_AIR:
-            await self._landed()
+        # Before anything is leased: a lease that runs out while its job waits is taken up again by the sweeper.
+        while len(self._workers) >= MAX_WORKERS:
+            await asyncio.wait(self._workers, return_when=asyncio.FIRST_COMPLETED)
+        started, failure = await self._start(order_ids)
+        if started:
+            reached(CrashPoint.PROCESSING_SAVED)
+        jobs = deque(started)
+        workers: set[asyncio.Task[None]] = set()
+        while jobs:
+            workers |= {self._worker(jobs) for _ in range(min(max(CONCURRENT_JOBS, len(workers)), len(jobs)))}
+            done, workers = await asyncio.wait(workers, timeout=STUCK_SECONDS)
+            for worker in done:
+                worker.result()
+        if failure is not None:
+            raise failure
+
+    def _worker(self, jobs: deque[_Started]) -> asyncio.Task[None]:
+        worker = asyncio.ensure_future(self._work(jobs))
+        self._workers.add(worker)
+        worker.add_done_callback(self._ended)
+        return worker
+
+    def _ended(self, worker: asyncio.Task[None]) -> None:
+        self._workers.discard(worker)
+        if not worker.cancelled() and (error := worker.exception()) is not None:
+            log.warning("issuance_outcome_not_saved", error=type(error).__name__)
 
     async def finish(self, seconds: float) -> None:
-        """Wait for the jobs in the air; what is not done by then stands on its lease."""
-        if self._in_the_air:
-            _, late = await asyncio.wait(self._in_the_air, timeout=seconds)
+        """Wait for the jobs under way; what is not done by then stands on its lease."""
+        if self._workers:
+            _, late = await asyncio.wait(self._workers, timeout=seconds)
             for worker in late:
                 worker.cancel()
 
-    async def _landed(self) -> None:
-        done, _ = await asyncio.wait(self._in_the_air, return_when=asyncio.FIRST_COMPLETED)
-        self._in_the_air.difference_update(done)
-        for worker in done:
-            if (error := worker.exception()) is not None:
-                log.warning("issuance_outcome_not_saved", error=type(error).__name__)
-
-    async def _start(self, order_ids: Sequence[UUID]) -> list[_Started]:
-        """Lease what is to be issued: durable before anything outside is called."""
+    async def _start(self, order_ids: Sequence[UUID]) -> tuple[list[_Started], Exception | None]:
+        """Lease what is to be issued: durable before anything outside is called. And what kept others from it, if the
+        store did."""
         now = self._now()
         loaded = await self._orders.load(order_ids, with_keys=False)
         saves: list[tuple[LoadedOrder, asyncio.Future[Outcome]]] = []
@@ -112,34 +132,34 @@ class Issuance:
             seen = Seen(now=now, owner=self._owner, job_id=uuid7(), lease_seconds=LEASE_SECONDS)
             if (save := self._save(order, seen, now)) is not None:
                 saves.append(save)
-        outcomes = await asyncio.gather(*(future for _, future in saves), return_exceptions=True)
+        outcomes = await _all([future for _, future in saves])
         started = []
-        failure: BaseException | None = None
+        failure: Exception | None = None
         for (order, _), outcome in zip(saves, outcomes, strict=True):
-            if isinstance(outcome, BaseException):
-                failure = outcome
+            if isinstance(outcome, Exception):
+                failure = _failure(order, outcome) or failure
             elif isinstance(outcome, Appended) and isinstance(state := order.state, Processing):
                 job = IssueJob(state.job_id, order.order_id, state.order, state.content, now)
                 started.append(_Started(order, job))
-        if failure is not None and not started:
-            raise failure
-        return started
+        return started, failure
 
-    async def _work(self, jobs: Iterator[_Started]) -> None:
-        saves: list[asyncio.Future[Outcome]] = []
-        for started in jobs:
+    async def _work(self, jobs: deque[_Started]) -> None:
+        saves: list[tuple[LoadedOrder, asyncio.Future[Outcome]]] = []
+        while jobs:
+            started = jobs.popleft()
             message = await self._outcome(started.job)
+            reached(CrashPoint.JOB_ISSUED)
             await together()
             if (save := self._save(started.order, message, self._now())) is not None:
-                saves.append(save[1])
+                saves.append(save)
         # Where another was faster, or took the lease over, the order is further on: nothing is left to do.
-        for outcome in await asyncio.gather(*saves, return_exceptions=True):
-            if isinstance(outcome, BaseException):
-                raise outcome
+        for (order, _), outcome in zip(saves, await _all([future for _, future in saves]), strict=True):
+            if isinstance(outcome, Exception) and (failure := _failure(order, outcome)) is not None:
+                raise failure
 
     async def _outcome(self, job: IssueJob) -> SagaMessage:
         try:
-            return Minted(await self._issuer.issue(job))
+            return Minted(await answered(self._issuer.issue(job)))
         except IssuanceRefused as refused:
             return Refused(job.job_id, refused.reason, refused.status_message)
         except IssuerAway:
@@ -177,3 +197,23 @@ class Issuance:
             traceparent=cause.traceparent if cause is not None else None,
             venue_id=self._directory.venue_id,
         )
+
+
+def _failure(order: LoadedOrder, error: Exception) -> Exception | None:
+    """Why the batch is to be taken again. Not for what the store refuses: it would be refused again, and all that is
+    behind it would wait. Its order stands on its lease, or as it was, and the sweeper comes back to it."""
+    if isinstance(error, RefusedByStore):
+        log.error("issuance_refused_by_store", order_id=str(order.order_id))
+        return None
+    return error
+
+
+async def _all(saves: Sequence[asyncio.Future[Outcome]]) -> list[Outcome | Exception]:
+    """What became of each. Awaited in turn: they end in batches, and `gather` costs each a call back in Python."""
+    outcomes: list[Outcome | Exception] = []
+    for save in saves:
+        try:
+            outcomes.append(await save)
+        except Exception as error:
+            outcomes.append(error)
+    return outcomes

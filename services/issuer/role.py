@@ -27,11 +27,14 @@ STOP_SECONDS = 2.0
 @asynccontextmanager
 async def issuer_role(platform: Platform) -> AsyncIterator[None]:
     """Settles orders until left; outcomes under way are saved first."""
-    issuance = Issuance(
-        platform.orders, platform.group_commit, platform.issuer, platform.directory, owner=platform.owner, now=now
+    issuance, resumption = (
+        Issuance(
+            platform.orders, platform.group_commit, platform.issuer, platform.directory, owner=platform.owner, now=now
+        )
+        for _ in range(2)
     )
     feed = LogFeed(platform.recorder, platform.pool, platform.listener)
-    sweeper = Sweeper(feed, issuance, platform.in_flight, now=now)
+    sweeper = Sweeper(feed, resumption, platform.in_flight, now=now)
     voids = Voids(platform.pool, platform.issuer)
     lease = Lease(platform.pool, LEASE, platform.owner, LEASE_SECONDS)
 
@@ -54,4 +57,4 @@ async def issuer_role(platform: Platform) -> AsyncIterator[None]:
         yield
     finally:
         await platform.tasks.end(issuing)
-        await issuance.finish(STOP_SECONDS)
+        await asyncio.gather(issuance.finish(STOP_SECONDS), resumption.finish(STOP_SECONDS))

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from infra.crash_points import CrashPoint, reached
 from infra.event_store.group_commit import OutcomeUnknown, StoreUnavailable
 from infra.postgres.errors import DatabaseUnavailable
 
@@ -63,6 +64,7 @@ class Sweeper:
         due = await self._in_flight.due(now, SWEEP_LIMIT)
         taken: list[UUID] = [order.order_id for order in due if self._is_left_behind(order, now, feed_still=still)]
         if taken:
+            reached(CrashPoint.ORDERS_SWEPT)
             await self._issuance.settle(taken)
         return len(taken)
 

@@ -13,8 +13,11 @@ from uuid import UUID
 import structlog
 
 from domain.issuance.issuer import IssuerAway, TicketIssuer
+from infra.crash_points import CrashPoint, reached
 from infra.postgres.connections import Connection, Pool, translated_faults, within
 from infra.postgres.errors import DatabaseUnavailable
+from infra.postgres.reads import Reads
+from services.issuer.patience import answered
 
 log = structlog.get_logger()
 
@@ -62,6 +65,12 @@ returning job_id
 """
 
 
+async def voids_waiting(reads: Reads) -> int:
+    """How many jobs the issuer has not acknowledged yet to have destroyed. Raises DatabaseUnavailable."""
+    rows = await reads.rows("select count(*) from void_jobs")
+    return int(rows[0][0])
+
+
 class Voids:
     """Runs beside the saga; in several processes it does no harm."""
 
@@ -87,16 +96,24 @@ class Voids:
     async def ask(self) -> int:
         """Ask the issuer for what is due; how many were asked. Raises DatabaseUnavailable."""
         jobs = [job for (job,) in await self._run(_TAKE, {"longest": LONGEST_BACK_OFF_SECONDS, "limit": AT_ONCE})]
-        acknowledged = [job for job in jobs if await self._acknowledged(job)]
+        if jobs:
+            reached(CrashPoint.VOIDS_TAKEN)
+        answers = await asyncio.gather(*(self._acknowledged(job) for job in jobs))
+        acknowledged = [job for job, is_acknowledged in zip(jobs, answers, strict=True) if is_acknowledged]
         if acknowledged:
+            reached(CrashPoint.VOID_DONE)
             await self._run("delete from void_jobs where job_id = any(%s) returning job_id", (acknowledged,))
         return len(jobs)
 
     async def _acknowledged(self, job_id: UUID) -> bool:
         try:
-            await self._issuer.void(job_id)
+            await answered(self._issuer.void(job_id))
         except IssuerAway:
             log.warning("void_not_acknowledged", job_id=str(job_id))
+            return False
+        except Exception:
+            # A fault of an issuer's must not keep the other jobs of the batch from being ticked off.
+            log.exception("void_failed", job_id=str(job_id))
             return False
         return True
 

@@ -17,6 +17,7 @@ from domain.order.events import OrderEvent, OrderRemoved, OrderReplaced
 from domain.order.state import INITIAL, KnownOrder
 from domain.references import reserve
 from domain.streams import reference_stream
+from infra.crash_points import CrashPoint, reached
 from infra.event_store.append import Appended, Conflict, IdempotencyRecord
 from infra.event_store.group_commit import StoreUnavailable
 from services.ordering.orders import LoadedOrder, LoadedReference, Orders, ReferenceEvents, SavedOrder, folded
@@ -112,6 +113,7 @@ class Ordering:
                 return folded(loaded, events, cipher)
             if events and before_save is not None:
                 await before_save(loaded)
+                reached(CrashPoint.ISSUER_CONFIRMED)
             append = self._orders.append(
                 loaded,
                 events,

@@ -14,9 +14,11 @@ from uuid import UUID
 import psycopg
 import structlog
 
+from infra.crash_points import CrashPoint, reached
 from infra.postgres.connections import Connection, translated_faults, within
 from infra.postgres.errors import DatabaseUnavailable
 from projections.webhook_deliveries import Outcome, record_attempts, release
+from services.webhooks.figures import DeliveryFigures
 
 Connections = Callable[[], AbstractAsyncContextManager[Connection]]
 """Autocommit connections, one at a time, as `Pool.connection` gives them."""
@@ -42,6 +44,7 @@ class Marks:
         self._connections = connections
         self._owner = owner
         self._let_go = let_go
+        self.figures = DeliveryFigures()
         self._outcomes: list[Outcome] = []
         self._given_back: list[UUID] = []
         self._something = asyncio.Event()
@@ -54,6 +57,7 @@ class Marks:
     def record(self, outcome: Outcome) -> None:
         """To be written within some tens of milliseconds."""
         self._outcomes.append(outcome)
+        self.figures.came_of(outcome)
         self._something.set()
 
     def give_back(self, delivery_id: UUID) -> None:
@@ -106,6 +110,7 @@ class Marks:
         while self._outcomes or self._given_back:
             outcomes, given_back = self._outcomes[:_AT_ONCE], self._given_back[:_AT_ONCE]
             await within(conn, self._write(conn, outcomes, given_back), STATEMENT_SECONDS)
+            reached(CrashPoint.DELIVERY_MARKED)
             del self._outcomes[: len(outcomes)]
             del self._given_back[: len(given_back)]
             again = bool(given_back) or any(outcome.status == "pending" for outcome in outcomes)

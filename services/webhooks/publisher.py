@@ -16,6 +16,7 @@ from uuid import UUID, uuid5
 import structlog
 
 from domain.subscription import Disabled
+from infra.crash_points import CrashPoint, during, reached
 from infra.postgres.connections import Connection, translated_faults, within
 from infra.postgres.errors import PositionMoved
 from infra.postgres.positions import load_position
@@ -114,7 +115,7 @@ class Publisher:
         offer: Callable[[Sequence[LeasedDelivery]], None],
         owner: str,
         lease_seconds: float,
-        epoch: int = 1,
+        epoch: int,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._read_page = read_page
@@ -177,7 +178,8 @@ class Publisher:
         try:
             with translated_faults():
                 async with self._connections() as conn:
-                    queued = await within(conn, self._commit(conn, stored, page, deliveries), STATEMENT_SECONDS)
+                    with during(CrashPoint.DELIVERIES_QUEUING):
+                        queued = await within(conn, self._commit(conn, stored, page, deliveries), STATEMENT_SECONDS)
         except PositionMoved:
             _log.warning("webhook_position_moved", position=stored)
             return False
@@ -188,6 +190,8 @@ class Publisher:
         self._doubtful = []
         self._stored = page.through
         self._stored_at = self._clock()
+        if queued:
+            reached(CrashPoint.DELIVERIES_QUEUED)
         self._offer(queued)
         return True
 
@@ -203,4 +207,6 @@ class Publisher:
             if page.ended:
                 # First: what is queued for a subscription that is active again by now is not to be killed.
                 await kill_pending(conn, page.ended)
-            return await enqueue(conn, stretch, deliveries, self._owner, self._lease_seconds)
+            queued = await enqueue(conn, stretch, deliveries, self._owner, self._lease_seconds)
+            reached(CrashPoint.DELIVERIES_UNCOMMITTED)
+            return queued

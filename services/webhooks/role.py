@@ -64,6 +64,7 @@ async def webhooks_role(platform: Platform) -> AsyncIterator[None]:
             offer=sender.offer,
             owner=platform.owner,
             lease_seconds=sender.limits.lease_seconds,
+            epoch=platform.epoch,
         )
         living = Living(platform.pool, platform.owner, sender.held, publisher.begin_again)
         await living.begin()
@@ -73,7 +74,8 @@ async def webhooks_role(platform: Platform) -> AsyncIterator[None]:
         publishing = platform.tasks.run("webhook_publisher", lambda: _publish(publisher, woken))
         pruning = platform.tasks.run("webhook_pruning", lambda: _prune(platform))
         try:
-            yield
+            with platform.telemetry.shown(sender.figures.families):
+                yield
         finally:
             await platform.tasks.end(publishing, pruning)
             platform.listener.unsubscribe(woken)

@@ -19,6 +19,7 @@ from uuid import UUID
 import aiohttp
 import structlog
 
+from infra.crash_points import CrashPoint, reached
 from infra.postgres.connections import translated_faults, within
 from infra.postgres.errors import DatabaseUnavailable
 from projections.webhook_deliveries import (
@@ -28,6 +29,7 @@ from projections.webhook_deliveries import (
     next_due_seconds,
     take_due,
 )
+from services.phases import together
 from services.webhooks.attempt import Answer, attempt, recorded
 from services.webhooks.client import ATTEMPT_SECONDS
 from services.webhooks.endpoints import Destinations, Endpoint
@@ -108,6 +110,7 @@ class Sender:
         self._now = now
         self._chance = chance
         self._marks = Marks(connections, owner, self._let_go)
+        self.figures = self._marks.figures
         self._lanes: dict[UUID, Lane] = {}
         self._held: set[UUID] = set()
         self._attempts: set[asyncio.Task[None]] = set()
@@ -202,6 +205,7 @@ class Sender:
             self._marks.give_back(held.delivery.id)
             return
         began = self._now()
+        reached(CrashPoint.DELIVERY_UNSENT)
         try:
             answer = await self._send(held.delivery, int(began))
         except Exception as fault:  # a lane that stopped for it would never go on
@@ -210,6 +214,8 @@ class Sender:
         if isinstance(answer, Outcome):
             self._marks.record(answer)
             return
+        reached(CrashPoint.DELIVERY_SENT)
+        await together()
         follows = await self._judge(held.delivery, answer)
         lane.answered(well=isinstance(follows, Delivered), seconds=answer.seconds)
         self._marks.record(recorded(held.delivery.id, answer, began, follows))
@@ -232,6 +238,7 @@ class Sender:
         if destination.endpoint.state != "active":
             return Outcome(delivery.id, "dead", None, None)
         headers = signed_headers(message_id(delivery.id), timestamp, delivery.body, destination.signing)
+        await together()
         return await attempt(self._session, destination.url, headers, delivery.body)
 
     async def _judge(self, delivery: LeasedDelivery, answer: Answer) -> Verdict:
@@ -240,6 +247,7 @@ class Sender:
         if isinstance(follows, Gone):
             try:
                 await self._on_gone(delivery.subscription_id)
+                reached(CrashPoint.ENDPOINT_DISABLED)
             except Exception as fault:
                 subscription = str(delivery.subscription_id)
                 _log.error("webhook_disable_failed", subscription=subscription, error=type(fault).__name__)

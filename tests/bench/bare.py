@@ -105,11 +105,11 @@ class Order(msgspec.Struct, rename="camel"):
     sell_to_language: str = ""
 
 
-_decode = msgspec.json.Decoder(Order).decode
+decode = msgspec.json.Decoder(Order).decode
 
 
 async def create_order(request: web.Request) -> web.Response:
-    _decode(await request.read())
+    decode(await request.read())
     return web.Response(status=201, body=_ACCEPTED, headers=_JSON)
 
 

@@ -3,7 +3,11 @@
 It sends prepared bytes over raw connections and reads of each answer only the status and the length, because an
 HTTP client library in Python would be the limit of what is measured. Closed loop (each connection sends its next
 request when the answer is there) or, with `--rate`, open loop: requests fall due at a steady pace, whatever the
-answers do, and latency counts from when they were due.
+answers do.
+
+What latency counts, open loop: it begins when the generator comes to a request that is due, whether a connection is
+free or not, since one that is not free waits for the server. How late the generator comes to it is its own fault, not
+the server's, and is told as its lag; how late it comes to read an answer is counted against the server.
 """
 
 import argparse
@@ -26,6 +30,7 @@ from tests.bench.load_result import LoadResult
 from tests.bench.prepared import NextRequest, create_orders, get_orders
 
 _NS = 1_000_000_000
+_TICK_SECONDS = 0.001
 _DRAIN_SECONDS = 15.0  # longer than any deadline of the service's commands
 
 
@@ -76,7 +81,7 @@ class Load:
         self._keep_ids = keep_ids
         self._connections: set[Connection] = set()
         self._idle: deque[Connection] = deque()
-        self._waiting: deque[int] = deque()  # when the requests fell due for which no connection was free
+        self._waiting: deque[int] = deque()  # when it came to the requests for which no connection was free
         self._sending = True
         self._under_way = 0
         self._drained = asyncio.Event()
@@ -84,8 +89,11 @@ class Load:
         self.lost = 0
         self.first_sent_ns = 0
         self.last_answer_ns = 0
-        self.durations: list[int] = []
-        self.counts: dict[int, int] = {}
+        self.due = 0
+        self.lags: list[int] = []
+        self.unsent = 0
+        self.without_retry_after = 0
+        self.durations: dict[int, list[int]] = {}
         self.all_counts: dict[int, int] = {}
         self.order_ids: list[tuple[bytes, int]] = []
 
@@ -97,26 +105,39 @@ class Load:
             self._connections.add(connection)
             self._idle.append(connection)
 
+    async def greet(self, host: str) -> None:
+        """Has each connection answered once: the kernel opens it long before a busy server takes it over."""
+        self._sending = False
+        self._drained.clear()
+        self._under_way = len(self._idle)
+        for connection in self._idle:
+            connection.send(f"GET /healthz HTTP/1.1\r\nHost: {host}\r\n\r\n".encode(), monotonic_ns())
+        await asyncio.wait_for(self._drained.wait(), _DRAIN_SECONDS)
+        self._drained.clear()
+        self._sending = True
+        self.all_counts.clear()
+
     def start(self) -> None:
         self.first_sent_ns = monotonic_ns()
         if self._rate is None:
             while self._idle:
                 self._send(self._idle.popleft(), monotonic_ns())
         else:
-            self._tick(asyncio.get_running_loop(), asyncio.get_running_loop().time(), 0)
+            self._tick(asyncio.get_running_loop(), self.first_sent_ns, round(_NS / self._rate))
 
     def begin_window(self) -> None:
         """From here on answers count; what came before was the warm-up."""
-        self.durations = []
-        self.counts = {}
+        self.durations = {}
+        self.lags = []
 
-    def end_window(self) -> tuple[list[int], dict[int, int]]:
-        """Stops sending; gives durations and counts by status of the window."""
+    def end_window(self) -> tuple[dict[int, list[int]], list[int]]:
+        """Stops sending; gives the durations of the window by status, and the generator's lags."""
         self._sending = False
+        self.unsent = len(self._waiting)
         self._waiting.clear()
         if not self._under_way:
             self._drained.set()
-        window = self.durations, self.counts
+        window = self.durations, self.lags
         self.begin_window()
         return window
 
@@ -133,8 +154,9 @@ class Load:
 
     def answered(self, connection: Connection, status: int, answer: bytes, now: int) -> None:
         self._under_way -= 1
-        self.durations.append(now - connection.sent_ns)
-        self.counts[status] = self.counts.get(status, 0) + 1
+        self.durations.setdefault(status, []).append(now - connection.sent_ns)
+        if status == 503 and b"\r\nRetry-After: " not in answer:
+            self.without_retry_after += 1
         self.all_counts[status] = self.all_counts.get(status, 0) + 1
         self.last_answer_ns = now
         if self._keep_ids and status == 201:
@@ -164,15 +186,20 @@ class Load:
         self._under_way += 1
         connection.send(self._next_request(), due_ns)
 
-    def _tick(self, loop: asyncio.AbstractEventLoop, started: float, number: int) -> None:
-        if not self._sending:
-            return
-        if self._idle:
-            self._send(self._idle.popleft(), monotonic_ns())
-        else:
-            self._waiting.append(monotonic_ns())
-        assert self._rate is not None
-        loop.call_at(started + (number + 1) / self._rate, self._tick, loop, started, number + 1)
+    def _tick(self, loop: asyncio.AbstractEventLoop, started_ns: int, every_ns: int) -> None:
+        """Send what is due by now. At a high rate several fall due in one tick: timers are no finer than that."""
+        while self._sending:
+            now = monotonic_ns()
+            due_ns = started_ns + self.due * every_ns
+            if due_ns > now:
+                loop.call_later(max((due_ns - now) / _NS, _TICK_SECONDS), self._tick, loop, started_ns, every_ns)
+                return
+            self.due += 1
+            self.lags.append(now - due_ns)
+            if self._idle:
+                self._send(self._idle.popleft(), now)
+            else:
+                self._waiting.append(now)
 
 
 def _own_cpu_seconds() -> float:
@@ -184,6 +211,8 @@ async def run_load(options: argparse.Namespace, next_request: NextRequest) -> Lo
     """One run: connect, warm up, measure for `--seconds`, wait for the last answers."""
     load = Load(next_request, options.rate, options.ids_out is not None)
     await load.connect(options.host, options.port, options.connections)
+    if options.greet:
+        await load.greet(options.host)
     gc.collect()
     gc.disable()  # a few seconds of small acyclic objects: a collection would be a pause that the service did not make
     load.start()
@@ -191,12 +220,13 @@ async def run_load(options: argparse.Namespace, next_request: NextRequest) -> Lo
     load.begin_window()
     began_ns, cpu_before = monotonic_ns(), _own_cpu_seconds()
     await asyncio.sleep(options.seconds)
-    durations, counts = load.end_window()
+    by_status, lags = load.end_window()
     seconds, cpu_seconds = (monotonic_ns() - began_ns) / _NS, _own_cpu_seconds() - cpu_before
     unanswered = await load.drain()
     if options.ids_out is not None:
         await asyncio.to_thread(options.ids_out.write_bytes, b"".join(b"%b %d\n" % kept for kept in load.order_ids))
-    latencies = latencies_of(durations)
+    durations = [duration for of_status in by_status.values() for duration in of_status]
+    latencies, lag = latencies_of(durations), latencies_of(lags)
     return LoadResult(
         mode=options.mode,
         connections=options.connections,
@@ -204,13 +234,19 @@ async def run_load(options: argparse.Namespace, next_request: NextRequest) -> Lo
         seconds=round(seconds, 3),
         answers=len(durations),
         per_second=round(len(durations) / seconds, 1),
-        status={str(status): count for status, count in sorted(counts.items())},
+        status={str(status): len(of_status) for status, of_status in sorted(by_status.items())},
         p50_ms=latencies.p50_ms,
         p99_ms=latencies.p99_ms,
         max_ms=latencies.max_ms,
+        by_status={str(status): latencies_of(of_status) for status, of_status in sorted(by_status.items())},
+        lag_p99_ms=lag.p99_ms,
+        lag_max_ms=lag.max_ms,
         cpu_seconds=round(cpu_seconds, 3),
         cpu_share=round(cpu_seconds / seconds, 3),
+        due=load.due,
         sent=load.sent,
+        unsent=load.unsent,
+        without_retry_after=load.without_retry_after,
         all_status={str(status): count for status, count in sorted(load.all_counts.items())},
         lost=load.lost,
         unanswered=unanswered,
@@ -230,6 +266,7 @@ def parse_options(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, default=5.0, help="the measured window")
     parser.add_argument("--warm-up", type=float, default=0.5, help="seconds before it that do not count")
     parser.add_argument("--rate", type=float, help="requests per second, open loop; without it: closed loop")
+    parser.add_argument("--greet", action="store_true", help="before it begins, a GET /healthz on each connection")
     parser.add_argument("--duplicates", type=float, default=0.0, help="share that repeats an earlier reference")
     parser.add_argument("--run", help="8 characters in every reference; drawn at random where not given")
     parser.add_argument("--seed", type=int, default=1)
@@ -243,6 +280,8 @@ def parse_options(arguments: list[str]) -> argparse.Namespace:
 
 def main(arguments: list[str]) -> None:
     options = parse_options(arguments)
+    _, most_files = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most_files, most_files))
     host = f"{options.host}:{options.port}"
     if options.mode == "get":
         ids = [line.split()[0] for line in options.ids.read_bytes().splitlines() if line]

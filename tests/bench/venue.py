@@ -1,15 +1,16 @@
-"""The service under test as a partner and an operator see it: a process, a catalog, a partner with a key."""
+"""The service under test as a partner and an operator see it: its processes, a catalog, a partner with a key."""
 
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from tests.bench.proc import tree_cpu_seconds
 from tests.bench.processes import ProcessFailed, Server
 
 OPERATOR_KEY = "operator-key-of-the-bench-and-of-nothing-else"
@@ -36,10 +37,14 @@ _CATALOG = {
 
 
 class Venue:
-    """A running service with one partner that may sell one ticket."""
+    """A running service with one partner that may sell one ticket.
 
-    def __init__(self, server: Server, data: Path, env: dict[str, str]) -> None:
-        self.server = server
+    `processes`: by the roles of each, as in `serve --roles`; `server`: the one with the api.
+    """
+
+    def __init__(self, processes: Mapping[str, Server], data: Path, env: dict[str, str]) -> None:
+        self.processes = processes
+        self.server = next(process for roles, process in processes.items() if roles in ("all", "api"))
         self.data = data
         self.env = env
         self.partner_id: str = ""
@@ -49,6 +54,12 @@ class Venue:
     def load_arguments(self) -> tuple[str, ...]:
         """What the load generator must know to be this partner."""
         return ("--port", str(self.server.port), "--key", self.key, "--partner", self.partner_id)
+
+    def cpu_seconds(self) -> dict[str, float]:
+        """What each process has cost so far, by its roles; all of PostgreSQL's processes as one."""
+        postmaster = int((self.data / "pg18" / "postmaster.pid").read_text().partition("\n")[0])
+        costs = {roles: process.cpu_seconds() for roles, process in self.processes.items()}
+        return {**costs, "PostgreSQL": tree_cpu_seconds(postmaster)}
 
     def open(self) -> None:
         self.ask("PUT", "/admin/catalog", _CATALOG)
@@ -96,26 +107,52 @@ class Venue:
             time.sleep(0.05)
         raise ProcessFailed(f"orders are still in flight after {seconds:g} s: {status}")
 
+    def wait_until_projected(self, seconds: float) -> int:
+        """Waits until the read model has come to the log's end; gives that position."""
+        until = time.monotonic() + seconds
+        consumers: Any = None
+        while time.monotonic() < until:
+            consumers = {one["name"]: one for one in self.ask("GET", "/admin/status")["consumers"]}
+            if not consumers["orders"]["lag"]:
+                return int(consumers["orders"]["head"])
+            time.sleep(0.05)
+        raise ProcessFailed(f"the read model is still behind after {seconds:g} s: {consumers}")
 
-@contextmanager
-def running_venue(folder: Path, roles: str, settings: dict[str, str] | None = None) -> Iterator[Venue]:
-    """Starts the service with its data and its log in `folder`, and opens the venue.
 
-    Logs are JSON in a file, as in production; the rate limit is off, since one key sends everything.
+def service_environment(data: Path) -> dict[str, str]:
+    """The settings of a service on an embedded PostgreSQL of its own.
+
+    Logs are JSON, as in production; the rate limit is off, since one key sends everything.
     """
-    folder.mkdir(parents=True)
-    data = folder / "data"
-    env = {
+    return {
+        "DATABASE_URL": "",
         "OTA_CM_DATA_DIR": str(data),
         "OTA_CM_OPERATOR_KEY": OPERATOR_KEY,
         "OTA_CM_RATE_LIMIT": "off",
         "OTA_CM_LOG_FORMAT": "json",
         "OTA_CM_WEBHOOK_ALLOW_HTTP": "true",
         "OTA_CM_WEBHOOK_ALLOWED_NETWORKS": "127.0.0.0/8,::1/128",
-        **(settings or {}),
     }
-    server = Server("services", "serve", "--port", "0", "--roles", roles, log=folder / "service.log", env=env)
-    with server:
-        venue = Venue(server, data, env)
+
+
+def service_process(roles: str, log: Path, env: dict[str, str]) -> Server:
+    """A process of the service, to be started. All have a port, for the line that says where it is ready."""
+    return Server("services", "serve", "--port", "0", "--roles", roles, log=log, env=env)
+
+
+@contextmanager
+def running_venue(folder: Path, *processes: str, settings: Mapping[str, str] | None = None) -> Iterator[Venue]:
+    """Starts the service with its data and its logs in `folder`, and opens the venue.
+
+    `processes`: the roles of each: `all`, or `api` and any others.
+    """
+    folder.mkdir(parents=True)
+    data = folder / "data"
+    env = {**service_environment(data), **(settings or {})}
+    with ExitStack() as stack:
+        running = {
+            roles: stack.enter_context(service_process(roles, folder / f"{roles}.log", env)) for roles in processes
+        }
+        venue = Venue(running, data, env)
         venue.open()
         yield venue

@@ -13,6 +13,8 @@ from standardwebhooks import Webhook
 from tests.bench.processes import Server
 from tests.e2e.client import Client
 
+_PATH = "/hook"
+
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
@@ -26,15 +28,28 @@ class Delivery:
 
 
 class Endpoint:
+    """`url` takes deliveries; `gone_url` answers each with 410."""
+
     def __init__(self, port: int) -> None:
-        self.url = f"http://127.0.0.1:{port}/hook"
+        self.port = port
+        self.url = f"http://127.0.0.1:{port}{_PATH}"
+        self.gone_url = f"http://127.0.0.1:{port}/gone"
         self._client = Client(lambda: port, None)
 
-    def deliveries(self, secret: str) -> list[Delivery]:
-        """All attempts so far, in order. Raises WebhookVerificationError where a signature does not hold."""
+    def attempts(self) -> int:
+        """How many there were so far, at any address of it."""
+        return len(self._client.got("GET", "/deliveries"))
+
+    def deliveries(self, secret: str, *, since: int = 0) -> list[Delivery]:
+        """All attempts at `url` so far, in order; without those among the first `since` of all attempts.
+
+        Raises WebhookVerificationError where a signature does not hold.
+        """
         verifier = Webhook(secret)
         arrived = []
-        for one in self._client.got("GET", "/deliveries"):
+        for one in self._client.got("GET", "/deliveries")[since:]:
+            if one["path"] != _PATH:
+                continue
             verifier.verify(one["body"], one["headers"])
             (event,) = json.loads(one["body"])["value"]
             assert event["eventName"] == "ota_cm_order_processed"
@@ -50,13 +65,18 @@ class Endpoint:
             )
         return arrived
 
+    def arrived_ids(self) -> list[str]:
+        """The webhook-ids of all attempts so far, in order. Raises NoAnswer."""
+        ids: list[str] = self._client.got("GET", "/ids")
+        return ids
+
     def close(self) -> None:
         self._client.close()
 
 
 @contextmanager
-def running_endpoint(folder: Path, *, refuse_every: int = 0) -> Iterator[Endpoint]:
-    arguments = ("--refuse-every", str(refuse_every))
+def running_endpoint(folder: Path, *, refuse_every: int = 0, delay_ms: int = 0) -> Iterator[Endpoint]:
+    arguments = ("--refuse-every", str(refuse_every), "--delay-ms", str(delay_ms))
     with Server("tests.e2e.receiver", *arguments, log=folder / "receiver.log") as server:
         endpoint = Endpoint(server.port)
         try:

@@ -36,25 +36,38 @@ SETTINGS: Mapping[str, str] = {
 }
 
 
-def wait_for(what: str, condition: Callable[[], Any], seconds: float, *, detail: Callable[[], object] = str) -> float:
-    """Look until the condition holds; how many seconds that took. Fails the test after `seconds`, with the detail."""
+def wait_for(
+    what: str, condition: Callable[[], Any], seconds: float, *, detail: Callable[[], object] = str, every: float = 0.02
+) -> float:
+    """Look `every` so many seconds until the condition holds; how many that took.
+
+    Fails the test after `seconds`, with the detail.
+    """
     began = time.monotonic()
     while not condition():
         if time.monotonic() - began > seconds:
             raise AssertionError(f"not within {seconds:g} s: {what}\n{detail()}")
-        time.sleep(0.02)
+        time.sleep(every)
     return time.monotonic() - began
 
 
 class Service:
-    """`python -m services serve` with its data in `folder/data` and its output in `folder/<name>.log`."""
+    """`python -m services serve` with its data in `folder/data` and its output in `folder/<name>.log`.
+
+    `command`: another one than serve.
+    """
 
     def __init__(
-        self, folder: Path, *arguments: str, name: str = "service", settings: Mapping[str, str] | None = None
+        self,
+        folder: Path,
+        *arguments: str,
+        name: str = "service",
+        settings: Mapping[str, str] | None = None,
+        command: str = "serve",
     ) -> None:
         self.data = folder / "data"
         self.log = folder / f"{name}.log"
-        self._arguments = arguments or ("--port", "0")
+        self._arguments = (command, *(arguments or (("--port", "0") if command == "serve" else ())))
         self._environment = {
             **{name: value for name, value in os.environ.items() if not _FOREIGN.match(name)},
             **SETTINGS,
@@ -76,7 +89,7 @@ class Service:
         with self.log.open("ab") as log:
             self._output_from = log.tell()
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "services", "serve", *self._arguments],
+                [sys.executable, "-m", "services", *self._arguments],
                 cwd=REPOSITORY,
                 env=self._environment,
                 stdout=log,
@@ -86,11 +99,16 @@ class Service:
 
     def ready(self, seconds: float = 45.0) -> float:
         """Wait for the line that says ready; the seconds it took."""
-        took = wait_for("ready", lambda: "channel-manager is ready" in self.output() or self.ended, seconds)
+        took = wait_for("ready", lambda: self.is_ready() or self.ended, seconds)
         assert not self.ended, self.output()
-        if (address := _ADDRESS.search(self.output())) is not None:
-            self.port = int(address[1])
         return took
+
+    def is_ready(self) -> bool:
+        """Whether this start has said so; its port is known from then on."""
+        output = self.output()
+        if (address := _ADDRESS.search(output)) is not None:
+            self.port = int(address[1])
+        return "channel-manager is ready" in output
 
     @property
     def pid(self) -> int:

@@ -16,7 +16,7 @@ from tests.e2e.load import Asked
 SUBMISSIONS = frozenset({"order.submitted.v1", "order.replaced.v1"})
 SETTLED = {"order.issued.v1": "Issued", "order.drafted.v1": "Draft", "order.failed.v1": "Error"}
 _LATER = {"order.confirmed.v1": "Issued", "order.cancelled.v1": "Cancelled", "order.removed.v1": "removed"}
-_OF_COMMAND = {
+OF_COMMAND = {
     "create": {"order.submitted.v1"},
     "replace": {"order.replaced.v1"},
     "confirm": {"order.confirmed.v1"},
@@ -114,7 +114,7 @@ def faults_of_log(database: Database) -> Iterator[str]:
             if found != list(range(1, revisions + 1)):
                 yield f"{order_id} has {revisions} revisions, and {sorted(topics)} of {found}"
     submitted = [event for event in database.events if event.topic == "order.submitted.v1"]
-    yield from _doubled("order reference", submitted, lambda data: [data["order"]["sellToOrderReference"]])
+    yield from _held_twice(database.events)
     yield from _doubled("our reference", submitted, lambda data: [data["order"]["buyFromOrderReference"]])
     started = [event for event in database.events if event.topic == "order.processing.v1"]
     yield from _doubled("job", started, lambda data: [data["jobId"]])
@@ -124,6 +124,20 @@ def faults_of_log(database: Database) -> Iterator[str]:
     for event in minted:
         if (event.stream, event.data["issuance"]["jobId"]) not in asked_for:
             yield f"{event.stream} settled by a job that it never started"
+
+
+def _held_twice(events: Iterable[Event]) -> Iterator[str]:
+    """An order reference is one order's, until that is removed."""
+    held: dict[str, str] = {}
+    of_order: dict[str, str] = {}
+    for event in events:
+        if event.topic == "order.submitted.v1":
+            reference = of_order[event.stream] = event.data["order"]["sellToOrderReference"]
+            if reference in held:
+                yield f"order reference {reference} of {event.stream} is held by {held[reference]}"
+            held[reference] = event.stream
+        elif event.topic == "order.removed.v1":
+            held.pop(of_order[event.stream], None)
 
 
 def _doubled(what: str, events: Iterable[Event], names: Callable[[dict[str, Any]], list[str]]) -> Iterator[str]:
@@ -149,7 +163,7 @@ def faults_of_answers(asked: list[Asked], database: Database) -> Iterator[str]:
             traces[event.correlation_id].append(event)
     effects: Counter[tuple[str, str]] = Counter()
     for one in asked:
-        own = [event for event in traces[one.correlation_id] if event.topic in _OF_COMMAND[one.operation]]
+        own = [event for event in traces[one.correlation_id] if event.topic in OF_COMMAND[one.operation]]
         effects[one.reference, one.operation] += len(own)
         if len(own) > 1:
             yield f"{one} took effect {len(own)} times"

@@ -11,8 +11,8 @@ import pytest
 from infra.event_store.append import Append, Appended, NewEvent
 from infra.event_store.group_commit import GroupCommit
 from infra.event_store.recorder import Recorder
-from infra.feeds.log_feed import MAX_SIGNALS, PAGE, LogFeed
-from infra.feeds.signals import FeedLost, OrderSignal
+from infra.feeds.log_feed import PAGE, LogFeed
+from infra.feeds.signals import MAX_SIGNALS, FeedLost, OrderSignal
 from infra.postgres.connections import Pool, connect, open_pool
 from infra.postgres.listen import LogListener
 from infra.postgres.positions import advance

@@ -1,10 +1,11 @@
-"""What a log line must never show."""
+"""What a log line must never show, and a log that cannot be written."""
 
 from __future__ import annotations
 
 import io
 import logging
 from collections.abc import Iterator
+from contextlib import suppress
 
 import pytest
 import structlog
@@ -41,3 +42,15 @@ def test_a_traceback_shows_no_local_variables(form: LogFormat) -> None:
     assert "greeting_failed" in shown
     assert "LookupError" in shown
     assert name not in shown
+
+
+@pytest.mark.usefixtures("_logging_as_it_was")
+def test_a_log_without_room_loses_its_lines_and_nothing_else() -> None:
+    full = open("/dev/full", "w")  # noqa: SIM115 - closing it, it tries once more, which is this file's own error
+    try:
+        configure("info", "json", full)
+        structlog.get_logger().info("lost")
+        structlog.get_logger().info("lost too")
+    finally:
+        with suppress(OSError):
+            full.close()

@@ -2,30 +2,33 @@
 
 import http.client
 import time
+from pathlib import Path
 from statistics import median
 
 from tests.bench.hostile import Hostile, hostile_bodies
 from tests.bench.processes import ProcessFailed
-from tests.bench.stages import ApiAlone
+from tests.bench.spans import Spans
 from tests.bench.table import Row, at_most, plain
+from tests.bench.venue import Venue, running_venue
 
 
-def measure(stage: ApiAlone) -> list[Row]:
+def measure(spans: Spans, folder: Path) -> list[Row]:
     """Each body a few times, one at a time; the slowest by its median. Every one must be refused with a 4xx."""
-    took = {
-        hostile.name: median(_milliseconds(stage, hostile) for _ in range(stage.spans.malformed_tries))
-        for hostile in hostile_bodies(stage.venue.partner_id)
-    }
-    slowest = sorted(took, key=lambda name: took[name], reverse=True)
+    with running_venue(folder / "service", "api") as venue:
+        took = {
+            hostile.name: [_milliseconds(venue, hostile) for _ in range(spans.malformed_tries)]
+            for hostile in hostile_bodies(venue.partner_id)
+        }
+    slowest = sorted(took, key=lambda name: median(took[name]), reverse=True)
     return [
         at_most("malformed body, the slowest", took[slowest[0]], "ms", 100),
         *(plain(f"malformed body: {name}", took[name], "ms") for name in slowest[:3]),
     ]
 
 
-def _milliseconds(stage: ApiAlone, hostile: Hostile) -> float:
-    connection = http.client.HTTPConnection("127.0.0.1", stage.venue.server.port, timeout=60)
-    headers = {"Authorization": f"Bearer {stage.venue.key}", "Content-Type": hostile.content_type}
+def _milliseconds(venue: Venue, hostile: Hostile) -> float:
+    connection = http.client.HTTPConnection("127.0.0.1", venue.server.port, timeout=60)
+    headers = {"Authorization": f"Bearer {venue.key}", "Content-Type": hostile.content_type}
     began = time.perf_counter()
     try:
         connection.request("POST", "/channelManager", hostile.body, headers)

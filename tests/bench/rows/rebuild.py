@@ -1,30 +1,27 @@
 """`channel-manager rebuild` beside the running service: events folded a second."""
 
-import os
-import subprocess
-import sys
 import time
+from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from tests.bench.processes import REPOSITORY, ProcessFailed
-from tests.bench.stages import WholeService
+from tests.bench.history import write_past
+from tests.bench.processes import run
+from tests.bench.spans import Spans
 from tests.bench.table import Row, at_least, plain
+from tests.bench.venue import running_venue
 
 
-def measure(stage: WholeService) -> list[Row]:
+def measure(spans: Spans, folder: Path) -> list[Row]:
     """By the command's own clock, which does not count the start of its process; that is in the second row."""
-    assert stage.settled.orders
-    command = [sys.executable, "-m", "services", "rebuild", "--json"]
-    began = time.monotonic()
-    done = subprocess.run(
-        command, cwd=REPOSITORY, env={**os.environ, **stage.venue.env}, capture_output=True, text=True, check=False
-    )
-    whole_seconds = time.monotonic() - began
-    if done.returncode != 0:
-        raise ProcessFailed(f"{' '.join(command)}:\n{done.stderr[-2000:]}")
-    events, seconds = events_and_seconds(msgspec.json.decode(done.stdout.strip().splitlines()[-1]))
+    with running_venue(folder / "service", "api", "projector") as venue:
+        write_past(venue, spans.rebuilt_orders)
+        venue.wait_until_projected(120)
+        began = time.monotonic()
+        report = msgspec.json.decode(run("services", "rebuild", "--json", env=venue.env))
+        whole_seconds = time.monotonic() - began
+    events, seconds = events_and_seconds(report)
     return [
         at_least("projection rebuild", events / seconds, "events/s", 20_000),
         plain("projection rebuild, the whole command", whole_seconds, "s"),

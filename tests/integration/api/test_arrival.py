@@ -230,3 +230,26 @@ async def test_a_client_may_ask_before_it_sends_its_body(shop: Shop) -> None:
         await polite.continued()
         await polite.send(whole)
         assert (await polite.answer()).status == 201
+
+
+async def test_a_connection_too_many_is_closed(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with wire(shop) as first, wire(shop) as second:
+        for connection in (first, second):
+            await connection.send(head(shop, request="GET /healthz"))
+            assert (await connection.answer()).status == 200
+        monkeypatch.setattr(arrival, "MAX_CONNECTIONS", 2)
+        async with wire(shop) as third:
+            assert await third.closed()
+        await first.send(head(shop, request="GET /healthz"))
+        assert (await first.answer()).status == 200
+        second.writer.close()
+
+        async def taken() -> bool:
+            async with wire(shop) as fourth:
+                try:
+                    await fourth.send(head(shop, request="GET /healthz"))
+                    return (await fourth.answer()).status == 200
+                except (ConnectionError, asyncio.IncompleteReadError):
+                    return False
+
+        await eventually(taken)

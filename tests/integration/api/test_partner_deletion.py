@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from itertools import chain
 from uuid import UUID, uuid4
 
+import pytest
 from msgspec.structs import replace
 
 from domain.api_key import KeyCreated, key_hash
@@ -14,6 +15,8 @@ from domain.order.commands import SubmitOrder
 from domain.order.content import OrderContent
 from domain.streams import key_stream
 from infra.event_store.mapper import Actor
+from infra.postgres.errors import DatabaseUnavailable
+from services.api import partner_deletion
 from services.ordering.context import CommandContext
 from services.setup.streams import KEYS
 from tests.integration.api.ordering import publish_catalog, submit
@@ -118,6 +121,23 @@ async def test_a_partner_that_is_changed_meanwhile_is_not_deleted(api: Api) -> N
     refused = await deletion
     assert (refused.status, refused.code) == (412, "precondition_failed")
     assert (await api.call("GET", path)).body["active"] is True
+
+
+async def test_no_answer_says_that_nothing_changed_once_it_is_disabled(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def away(*_: object) -> bool:
+        raise DatabaseUnavailable
+
+    partner_id = await api.partner()
+    path = f"/admin/partners/{partner_id}"
+    deletion = asyncio.create_task(api.call("DELETE", path))
+    await _disabled(api, path)
+    with monkeypatch.context() as while_it_is_away:
+        while_it_is_away.setattr(partner_deletion, "any_order_of_partner", away)
+        unknown = await deletion
+    assert (unknown.status, unknown.code) == (503, "outcome_unknown")
+    assert (await api.call("DELETE", path)).status == 204
 
 
 async def test_a_key_that_is_made_while_its_partner_is_deleted_ends_with_it(api: Api) -> None:

@@ -8,12 +8,15 @@ from typing import Self
 
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
+_SYNC = b"S\0\0\0\4"
+
 
 class Proxy:
     """Passes everything on.
 
     `loses_answers`: what the server sends from now on does not arrive. `delays_calls`: what clients send from now on is
-    kept until `deliver`, also when the client is gone by then.
+    kept until `deliver`, also when the client is gone by then. `cuts_call_with`: of a call that holds these bytes, the
+    end (its Sync, without which nothing is committed) does not arrive. `late_seconds`: how much later answers arrive.
     """
 
     def __init__(self, dsn: str) -> None:
@@ -25,6 +28,9 @@ class Proxy:
         self._delayed: list[tuple[asyncio.StreamWriter, bytes]] = []
         self.loses_answers = False
         self.delays_calls = False
+        self.cuts_call_with: bytes | None = None
+        self.calls_cut = 0
+        self.late_seconds = 0.0
         self.accepted = 0
 
     @property
@@ -83,6 +89,12 @@ class Proxy:
             while data := await source.read(65536):
                 if not answers and self.delays_calls:
                     self._delayed.append((target, data))
+                elif not answers and self.cuts_call_with is not None and self.cuts_call_with in data:
+                    assert data.endswith(_SYNC)
+                    self.calls_cut += 1
+                    target.write(data.removesuffix(_SYNC))
+                elif answers and self.late_seconds:
+                    asyncio.get_running_loop().call_later(self.late_seconds, _write, target, data)
                 elif not (answers and self.loses_answers):
                     target.write(data)
                     await target.drain()
@@ -92,3 +104,8 @@ class Proxy:
         for end in ends - kept:
             end.transport.abort()
         self._open -= ends - kept
+
+
+def _write(target: asyncio.StreamWriter, data: bytes) -> None:
+    if not target.is_closing():
+        target.write(data)

@@ -12,7 +12,7 @@ from structlog.testing import capture_logs
 
 from infra.event_store import group_commit
 from infra.event_store.append import Append, Appended, Conflict, EncodedBatch, NewEvent, Outcome, send
-from infra.event_store.group_commit import OutcomeUnknown, RefusedByStore, StoreUnavailable
+from infra.event_store.group_commit import GroupCommit, OutcomeUnknown, RefusedByStore, StoreUnavailable
 from infra.postgres.connections import Connection, connect
 
 from .saving import (
@@ -205,6 +205,29 @@ async def test_what_is_overdue_is_unknown_if_it_was_sent_and_else_not_saved(dsn:
                 assert [await first, await second] == [OutcomeUnknown, StoreUnavailable]
         assert isinstance(await writer.append(command(event())), Appended)
     assert queued.command_id not in await stored_commands(database)
+
+
+async def test_what_was_told_to_be_not_saved_is_left_out_of_its_batch(dsn: str, database: Connection) -> None:
+    """Of two in a batch for which no connection comes, one is overdue; the other is saved when it comes, alone."""
+    comes = asyncio.Event()
+
+    async def connecting() -> Connection:
+        await comes.wait()
+        return await connect(dsn, application_name="test writer", for_writing=True)
+
+    writer = GroupCommit(connecting, command_seconds=0.2)
+    overdue, patient = command(event()), command(event())
+    await writer.start()
+    try:
+        gives_up = writer.append(overdue)
+        writer._command_seconds = 30.0
+        waits = writer.append(patient)
+        assert await outcome_of(gives_up) is StoreUnavailable
+        comes.set()
+        assert await waits == Appended(1)
+    finally:
+        await writer.stop()
+    assert await stored_commands(database) == [patient.command_id]
 
 
 async def test_callers_have_an_answer_within_the_five_seconds_of_the_contract(dsn: str, database: Connection) -> None:

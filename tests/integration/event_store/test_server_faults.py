@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 from infra.event_store.append import Append, Appended
 from infra.event_store.group_commit import GroupCommit, OutcomeUnknown, StoreUnavailable
 
-from .conftest import OwnServer
+from .own_server import OwnServer
 from .saving import command, event, opened_writer, outcome_of, rows, session, value
 
 CLIENTS = 8

@@ -26,7 +26,7 @@ from infra.postgres.connections import Connection, connect, open_pool
 from infra.postgres.listen import LogListener
 from infra.postgres.reads import Reads
 
-from .conftest import OwnServer
+from .own_server import OwnServer
 from .saving import command, event, rows, session, until, value
 
 Start = Callable[[str, str], subprocess.Popen[str]]

@@ -17,6 +17,7 @@ import psycopg
 import pytest
 
 from infra.postgres.cluster_processes import reap_orphans
+from infra.postgres.disk_room import DiskRoom
 from infra.postgres.embedded import EmbeddedPostgres
 from infra.postgres.ping import Ping, ping
 from infra.postgres.supervise import supervise
@@ -297,7 +298,7 @@ def test_what_clients_send_never_reaches_the_log(server: EmbeddedPostgres, folde
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP])
 async def test_whoever_serves_revives_a_dead_server(server: EmbeddedPostgres, folder: Path, number: int) -> None:
     dead = await asyncio.to_thread(postmaster, server)
-    task = asyncio.create_task(supervise(server, every=0.1))
+    task = asyncio.create_task(supervise(server, DiskRoom(folder), every=0.1))
     os.kill(dead, number)
 
     def revived() -> bool:

@@ -93,6 +93,7 @@ def publisher(log: Log, pool: Pool, connections: LosesTheAnswer | None = None) -
         offer=log.handed_over.extend,
         owner=OWNER,
         lease_seconds=60,
+        epoch=1,
         clock=lambda: log.now,
     )
 

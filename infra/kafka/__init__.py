@@ -1,0 +1,1 @@
+"""Kafka: how it is reached, the topic, the sending of pages, and a broker without Docker."""

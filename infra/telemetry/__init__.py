@@ -1,0 +1,1 @@
+"""What the service says of itself in figures: cheap instruments, and the text that Prometheus scrapes."""
