@@ -9,10 +9,10 @@ CHANNEL_MANAGER := $(BIN)/channel-manager
 WORKERS ?= 4
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo serve test unit lint types imports format wheel bench chaos lock clean
+.PHONY: help install demo demo-kafka serve test unit lint types imports format wheel bench chaos lock clean
 
 help:  ## this list
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
 
 install: $(VENV)/.installed  ## the virtual environment, with everything that is locked
 
@@ -28,6 +28,9 @@ $(VENV)/.installed: requirements.lock pyproject.toml
 
 demo: install  ## the life of an order, told step by step
 	@$(CHANNEL_MANAGER) demo
+
+demo-kafka: install  ## the same over Kafka with a process a role; the broker by Docker, or by Java and Maven
+	@$(BIN)/python -m tests.demo_kafka
 
 serve: install  ## the service on port 8080, with an embedded PostgreSQL in .data
 	@$(CHANNEL_MANAGER) serve --port 8080
@@ -61,8 +64,8 @@ wheel: install  ## build the wheel, install it into a fresh environment, run it 
 bench: install  ## what the service does per second, against a bare server; ROWS=create,settled: only these
 	@$(BIN)/python -m tests.bench $(if $(ROWS),--rows $(ROWS))
 
-chaos: install  ## kill and stop the service's processes at random under load; ROUNDS=5, SEED=any, SHORT=1 as in CI
-	@$(BIN)/python -m tests.chaos --rounds $(or $(ROUNDS),5) $(if $(SEED),--seed $(SEED)) $(if $(SHORT),--short)
+chaos: install  ## kill and stop the service's processes at random under load; ROUNDS=5, SEED=any, SHORT=1 as in CI, KAFKA=1
+	@$(BIN)/python -m tests.chaos --rounds $(or $(ROUNDS),5) $(if $(SEED),--seed $(SEED)) $(if $(SHORT),--short) $(if $(KAFKA),--kafka)
 
 lock: $(VENV)/.installed  ## lock the dependencies anew
 	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate --no-emit-index-url \

@@ -25,7 +25,10 @@ KEPT_ATTEMPTS: Final = 20
 
 @dataclass(frozen=True, slots=True)
 class NewDelivery:
-    """To be queued. `position`: of the event in the log. `body`: JSON. `dead`: kept, not sent."""
+    """To be queued. `position`: of the event in the log. `body`: JSON. `dead`: kept, not sent.
+
+    `traceparent`: of that event; each attempt is in its trace.
+    """
 
     id: UUID
     subscription_id: UUID
@@ -34,6 +37,7 @@ class NewDelivery:
     event_name: str
     body: str
     dead: bool = False
+    traceparent: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +48,7 @@ class LeasedDelivery:
     subscription_id: UUID
     body: bytes
     tried: int
+    traceparent: str | None = None
 
 
 class Attempt(msgspec.Struct, frozen=True, rename="camel"):
@@ -85,16 +90,19 @@ with unhurried as materialized (
     returning name
 ), queued as (
     insert into webhook_deliveries (
-        id, subscription_id, order_id, position, event_name, body, status, due_at, lease_owner, created_at, finished_at
+        id, subscription_id, order_id, position, event_name, body, status, due_at, lease_owner, created_at, finished_at,
+        traceparent
     )
     select id, subscription_id, order_id, position, event_name, convert_to(body, 'UTF8'),
         case when dead then 'dead' else 'pending' end,
         case when not dead then now() + make_interval(secs => %(lease)s) end,
         case when not dead then %(owner)s end,
         now(),
-        case when dead then now() end
+        case when dead then now() end,
+        traceparent
     from json_to_recordset(%(rows)s::json) as new (
-        id uuid, subscription_id uuid, order_id uuid, position bigint, event_name text, body text, dead boolean
+        id uuid, subscription_id uuid, order_id uuid, position bigint, event_name text, body text, dead boolean,
+        traceparent text
     )
     where exists (select from moved)
     on conflict (id) do nothing
@@ -137,7 +145,7 @@ async def enqueue(
         raise PositionMoved(f"the position of {stretch.consumer} is no longer {stretch.after}")
     inserted = set(ids)
     return [
-        LeasedDelivery(new.id, new.subscription_id, new.body.encode(), 0)
+        LeasedDelivery(new.id, new.subscription_id, new.body.encode(), 0, new.traceparent)
         for new in deliveries
         if new.id in inserted and not new.dead
     ]
@@ -177,7 +185,7 @@ _TAKE_DUE: Final = f"""{_ENDPOINTS}, due as materialized (
 update webhook_deliveries taken
 set lease_owner = %(owner)s, due_at = now() + make_interval(secs => %(lease)s)
 from due where taken.id = due.id
-returning taken.id, taken.subscription_id, taken.body, taken.tried
+returning taken.id, taken.subscription_id, taken.body, taken.tried, taken.traceparent
 """  # noqa: S608 # text of ours
 
 

@@ -27,6 +27,7 @@ from infra.postgres.supervise import supervise
 from projections.directory import Directory
 from projections.orders import OrdersInFlight
 from services.api.request_figures import RequestFigures
+from services.feeds import kafka_standing
 from services.issuer.catalog_issuer import CatalogIssuer
 from services.ordering.ordering import Ordering
 from services.ordering.orders import Orders
@@ -35,12 +36,14 @@ from services.setup.streams import SetupStreams
 from services.status import StatusReport
 from services.tasks import Tasks
 from services.telemetry import Telemetry, telemetry
+from services.tracing import tracing
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from domain.issuance.issuer import TicketIssuer
     from infra.postgres.connections import Pool
+    from infra.telemetry.traces import Traces
     from services.settings import Settings
 
 POOL_MIN, POOL_MAX = 2, 16
@@ -80,7 +83,8 @@ class Store:
 class Platform(Store):
     """What the roles of one process share.
 
-    `owner` names this start of this process, in leases and attempts. `epoch`: in the ids of what goes out.
+    `owner` names this start of this process, in leases and attempts. `epoch`: in the ids of what goes out. `traces`:
+    None where they are off.
     """
 
     secrets: Secrets
@@ -97,6 +101,7 @@ class Platform(Store):
     requests: RequestFigures
     setup: SetupStreams
     issuer: TicketIssuer
+    traces: Traces | None
 
 
 class Database(NamedTuple):
@@ -172,6 +177,7 @@ async def platform(settings: Settings) -> AsyncIterator[Platform]:
     Raises EmbeddedPostgresError, DatabaseUnavailable, UnsupportedServer, MigrationError, SettingError.
     """
     async with AsyncExitStack() as stack:
+        traces = await stack.enter_async_context(tracing(settings))
         opened = await stack.enter_async_context(
             store(settings, migrates=settings.migrate, pool_min=POOL_MIN, pool_max=POOL_MAX)
         )
@@ -185,7 +191,7 @@ async def platform(settings: Settings) -> AsyncIterator[Platform]:
         _ = tasks.run("directory", partial(directory.follow, listener.subscribe("setup")))
         orders = Orders(recorder, mapper, secrets.key_ring)
         in_flight = OrdersInFlight(opened.reads, pickup=timedelta(seconds=settings.pickup_seconds))
-        status = StatusReport(opened.reads, in_flight, now=now, with_kafka=settings.kafka is not None)
+        status = StatusReport(opened.reads, in_flight, now=now, kafka=kafka_standing(settings))
         shown = await stack.enter_async_context(telemetry(settings, opened.reads, group_commit, status))
         requests = RequestFigures()
         shown.show(requests.families)
@@ -211,4 +217,5 @@ async def platform(settings: Settings) -> AsyncIterator[Platform]:
             requests=requests,
             setup=SetupStreams(recorder, mapper, secrets.key_ring, group_commit, directory),
             issuer=CatalogIssuer(directory, secrets.issuance),
+            traces=traces,
         )

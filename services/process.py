@@ -14,6 +14,7 @@ from typing import Final
 
 import structlog
 
+from infra.kafka.client_logs import spare_client_logs
 from infra.logs import configure
 from services.api.role import api_role, health_only, metrics_only
 from services.bootstrap import Platform, platform
@@ -37,6 +38,8 @@ async def serve(settings: Settings) -> None:
     Raises SettingError, EmbeddedPostgresError, DatabaseUnavailable, UnsupportedServer, MigrationError.
     """
     configure(settings.log_level, settings.log_format)
+    if settings.kafka is not None:
+        spare_client_logs()
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in STOP_SIGNALS:

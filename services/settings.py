@@ -18,6 +18,7 @@ from infra.kafka.settings import KafkaSettings
 from services.kafka_settings import read_kafka_settings
 from services.setting_source import SettingError as SettingError
 from services.setting_source import SettingSource, existing_file
+from services.trace_settings import read_traces_wanted
 from services.webhooks.address_guard import Network, parse_networks
 from services.webhooks.retry import CONTRACT_WAITS, parse_waits
 
@@ -39,7 +40,10 @@ class RateLimit:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """`public_url`: without a slash at its end; None: from host and port. Durations are in seconds unless named."""
+    """`public_url`: without a slash at its end; None: from host and port. Durations are in seconds unless named.
+
+    `instance_is_named`: by the operator, who answers for it that no two processes have that name.
+    """
 
     data_dir: Path
     database_url: str | None
@@ -67,6 +71,8 @@ class Settings:
     log_format: LogFormat
     crash_at: CrashAt | None
     kafka: KafkaSettings | None = None
+    instance_is_named: bool = False
+    traces: bool = False
 
     @property
     def is_embedded(self) -> bool:
@@ -118,6 +124,8 @@ def read_settings(
         ),
         crash_at=source.parsed("OTA_CM_CRASH_AT", parse_crash_at),
         kafka=kafka,
+        instance_is_named=source.text("OTA_CM_INSTANCE") is not None,
+        traces=read_traces_wanted(source),
     )
 
 

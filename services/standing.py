@@ -89,7 +89,7 @@ class Standing:
 def _of_consumers(figures: Figures) -> Iterable[Metric]:
     label = ("consumer",)
     consumers = figures.consumers
-    yield gauge("ota_cm_log_position", "The log's last position.", max((one.head for one in consumers), default=0))
+    yield gauge("ota_cm_log_position", "The log's last position.", figures.log_position)
     yield gauge(
         "ota_cm_consumer_position",
         "The position that a consumer of the log has passed.",
@@ -115,6 +115,12 @@ def _of_consumers(figures: Figures) -> Iterable[Metric]:
         label,
     )
     yield gauge("ota_cm_parked_events", "Events that the read model could not take in.", figures.parked_events)
+    if figures.dead_letters is not None:
+        yield gauge(
+            "ota_cm_dead_letters",
+            "Messages on the dead-letter topic that were not sent back.",
+            figures.dead_letters,
+        )
 
 
 def _of_orders(figures: Figures) -> Iterable[Metric]:

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
+import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from projections.parked import parked_count
 from projections.webhook_backlog import Backlog, backlog
 from services.issuer.voids import voids_waiting
 
 if TYPE_CHECKING:
+    from infra.kafka.group_figures import GroupFigures
     from infra.postgres.reads import Reads
     from projections.orders import OrdersInFlight
+    from services.kafka_standing import KafkaStanding
 
 # A consumer that has not stored a position yet is shown with the log's whole length before it.
 _CONSUMERS = """
@@ -33,10 +38,14 @@ from head, consumer order by consumer.name
 
 CONSUMERS = ("issuer", "orders", "voids", "webhooks")
 WITH_KAFKA = (*CONSUMERS, "relay")
+ISSUER = "issuer"
 
 
 class ConsumerStatus(Struct, frozen=True, rename="camel"):
-    """Where a consumer of the log stands. `halted`: why it stands still until somebody acts."""
+    """Where a consumer of the log stands. `halted`: why it stands still until somebody acts.
+
+    With Kafka the issuer's is the consumer group: its figures count the topic's messages, of all partitions together.
+    """
 
     name: str
     position: int
@@ -61,10 +70,12 @@ class Figures:
     """`lag_seconds`: of each consumer, how long ago the first event that it has not passed was stored; 0 at the end.
 
     `oldest_in_flight_seconds`: since the order was submitted. `oldest_due_seconds`: since it may be picked up; an order
-    that waits on a timer does not count. Both are 0 where there is no such order.
+    that waits on a timer does not count. Both are 0 where there is no such order. `dead_letters`: None without Kafka,
+    or where it does not tell.
     """
 
     consumers: Sequence[ConsumerStatus]
+    log_position: int
     lag_seconds: Mapping[str, float]
     in_flight: Mapping[str, int]
     oldest_in_flight_seconds: float
@@ -72,6 +83,7 @@ class Figures:
     deliveries: Backlog
     parked_events: int
     voids_waiting: int
+    dead_letters: int | None
 
     @property
     def status(self) -> Status:
@@ -82,22 +94,35 @@ class Figures:
             oldest_in_flight_seconds=self.oldest_in_flight_seconds,
             dead_deliveries=self.deliveries.dead,
             parked_events=self.parked_events,
+            dead_letters=self.dead_letters or 0,
         )
 
 
 class StatusReport:
-    """Asks the database; nothing of it is remembered. `with_kafka`: whether there is a relay to be told of."""
+    """Asks the database, and Kafka where there is one; nothing of it is remembered."""
 
     def __init__(
-        self, reads: Reads, in_flight: OrdersInFlight, *, now: Callable[[], datetime], with_kafka: bool = False
+        self,
+        reads: Reads,
+        in_flight: OrdersInFlight,
+        *,
+        now: Callable[[], datetime],
+        kafka: KafkaStanding | None = None,
     ) -> None:
         self._reads = reads
         self._in_flight = in_flight
         self._now = now
-        self._consumers = list(WITH_KAFKA if with_kafka else CONSUMERS)
+        self._kafka = kafka
+        self._consumers = list(CONSUMERS if kafka is None else WITH_KAFKA)
 
     async def read(self) -> Figures:
-        """Raises DatabaseUnavailable."""
+        """Raises DatabaseUnavailable; where Kafka does not answer, the report says so."""
+        if self._kafka is None:
+            return await self._read()
+        figures, kafka = await asyncio.gather(self._read(), self._kafka.look())
+        return _with_group(figures, kafka)
+
+    async def _read(self) -> Figures:
         consumers = await self._reads.rows(_CONSUMERS, (self._consumers,))
         in_flight = await self._in_flight.counts()
         return Figures(
@@ -105,6 +130,7 @@ class StatusReport:
                 ConsumerStatus(name, position, head, max(head - position, 0), halted)
                 for name, position, head, halted, _ in consumers
             ],
+            log_position=consumers[0][2],
             lag_seconds={name: max(seconds or 0.0, 0.0) for name, _, _, _, seconds in consumers},
             in_flight=in_flight.counts,
             oldest_in_flight_seconds=self._since(in_flight.oldest_submitted_at),
@@ -112,7 +138,29 @@ class StatusReport:
             deliveries=await backlog(self._reads),
             parked_events=await parked_count(self._reads),
             voids_waiting=await voids_waiting(self._reads),
+            dead_letters=None,
         )
 
     def _since(self, moment: datetime | None) -> float:
         return round(max((self._now() - moment).total_seconds(), 0.0), 3) if moment is not None else 0.0
+
+
+def _with_group(figures: Figures, kafka: GroupFigures | str | None) -> Figures:
+    """The issuer is the consumer group. Where Kafka does not tell, there is what a member told last, of the log."""
+    consumers = [_of_group(one, kafka) if one.name == ISSUER else one for one in figures.consumers]
+    known = kafka if not isinstance(kafka, str) else None
+    behind = figures.oldest_due_seconds if known is None or known.place.lag else 0.0
+    return dataclasses.replace(
+        figures,
+        consumers=consumers,
+        lag_seconds={**figures.lag_seconds, ISSUER: behind},
+        dead_letters=None if known is None else known.dead_letters,
+    )
+
+
+def _of_group(told: ConsumerStatus, kafka: GroupFigures | str | None) -> ConsumerStatus:
+    if kafka is None:
+        return told
+    if isinstance(kafka, str):
+        return replace(told, halted=told.halted or kafka)
+    return replace(told, position=kafka.place.handled, head=kafka.place.end, lag=kafka.place.lag)

@@ -52,7 +52,7 @@ async def telemetry(
     shown.show(lag.families)
     shown.show(group_commit.figures.families)
     shown.show(partial(_of_queue, group_commit))
-    shown.show(partial(_of_build, settings, await asyncio.to_thread(_version)))
+    shown.show(partial(_of_build, settings, await asyncio.to_thread(build_version)))
     if settings.is_embedded:
         shown.show(partial(_of_disk, settings))
     lag.start()
@@ -89,7 +89,8 @@ def _of_disk(settings: Settings) -> Iterable[Metric]:
     yield gauge("ota_cm_disk_free_bytes", "Free bytes on the disk of the embedded PostgreSQL.", free)
 
 
-def _version() -> str:
+def build_version() -> str:
+    """Of the package as it is installed."""
     try:
         return version(_DISTRIBUTION)
     except PackageNotFoundError:

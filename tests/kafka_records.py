@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin import AIOKafkaAdminClient, NewPartitions, NewTopic, RecordsToDelete
 
 from infra.kafka.connection import client_options
 from infra.kafka.settings import KafkaSettings
@@ -48,6 +48,22 @@ async def make_topic(settings: KafkaSettings, config: Mapping[str, str]) -> None
         topic = NewTopic(settings.topic, settings.partitions, -1, replica_assignments={}, topic_configs=dict(config))
         await admin.create_topics([topic])
     await ensure_topic(settings)
+
+
+async def add_partitions(settings: KafkaSettings, partitions: int) -> None:
+    """So that the topic has so many."""
+    async with _admin(settings) as admin:
+        await admin.create_partitions({settings.topic: NewPartitions(partitions)})
+    async with asyncio.timeout(_SECONDS):
+        while (topic := await find_topic(settings)) is None or topic.partitions != partitions:  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
+
+
+async def truncate_topic(settings: KafkaSettings, partition: int, before: int) -> None:
+    """As retention does: what stands before this offset is gone."""
+    async with _admin(settings) as admin:
+        place = TopicPartition(settings.topic, partition)
+        await admin.delete_records({place: RecordsToDelete(before)})
 
 
 async def delete_topic(settings: KafkaSettings, topic: str | None = None) -> None:

@@ -6,7 +6,7 @@ then lets wait, on a timer or for an answer, is not waiting here: a sick issuer 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from infra.event_store.arrays import TextArray
 from infra.event_store.topics import SUBMISSIONS
@@ -47,6 +47,11 @@ class Backlog(NamedTuple):
     waiting: int
     picked_up: int
     oldest_seconds: float
+
+
+class LooksAtBacklog(Protocol):
+    async def look(self) -> Backlog:
+        """Raises DatabaseUnavailable."""
 
 
 class LogBacklog:

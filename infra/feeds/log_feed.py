@@ -30,6 +30,8 @@ QUIET_SECONDS = 1.0
 class LogFeed:
     """Reads the log from the position of the consumer `name`, and moves it when a batch is committed."""
 
+    exclusive = True
+
     def __init__(self, recorder: Recorder, pool: Pool, listener: LogListener, name: str = "issuer") -> None:
         self._recorder = recorder
         self._pool = pool
@@ -86,9 +88,6 @@ class LogFeed:
         await self._store(batch.cursor)
         self._read = batch.cursor
         self._hand = None
-
-    def relayed(self, position: int) -> None:
-        """The log needs no relay."""
 
     def passed(self, order_id: UUID, position: int) -> bool:  # noqa: ARG002 - a partitioned feed asks by order
         """Whether what stands at this position has been handed out and committed."""

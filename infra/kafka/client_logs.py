@@ -2,38 +2,9 @@
 
 from __future__ import annotations
 
-import logging
-import time
-from typing import Final
-
-_LIBRARY: Final = "aiokafka"
-_SECONDS: Final = 30.0
-
-
-class _Sparing(logging.Handler):
-    """Passes a line on to the root's handlers once in `_SECONDS`, with how many like it were left out meanwhile."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        # By the logger and its unformatted message, of which the library has a few dozen.
-        self._passed: dict[tuple[str, str], float] = {}
-        self._left_out: dict[tuple[str, str], int] = {}
-
-    def emit(self, record: logging.LogRecord) -> None:
-        kind = (record.name, str(record.msg))
-        now = time.monotonic()
-        if now - self._passed.get(kind, -_SECONDS) < _SECONDS:
-            self._left_out[kind] = self._left_out.get(kind, 0) + 1
-            return
-        self._passed[kind] = now
-        if (left_out := self._left_out.pop(kind, 0)) > 0:
-            record.msg = f"{record.msg} (and {left_out} more like it)"
-        logging.getLogger().callHandlers(record)
+from infra.library_logs import spare_logs_of
 
 
 def spare_client_logs() -> None:
     """Once a process, after logging is set up. Harmless when repeated."""
-    logger = logging.getLogger(_LIBRARY)
-    if not any(isinstance(handler, _Sparing) for handler in logger.handlers):
-        logger.addHandler(_Sparing())
-        logger.propagate = False
+    spare_logs_of("aiokafka")

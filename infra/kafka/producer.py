@@ -24,10 +24,10 @@ _END_SECONDS: Final = 2 * REQUEST_MS / 1000
 
 
 class Message(NamedTuple):
-    """`key`: decides the partition, within which the order is kept; `headers`: name and value."""
+    """`key`: decides the partition, within which the order is kept; `headers`: name and value. None: Kafka's null."""
 
-    key: bytes
-    value: bytes
+    key: bytes | None
+    value: bytes | None
     headers: Sequence[tuple[str, bytes]] = ()
 
 
@@ -83,7 +83,7 @@ class TopicProducer:
                 raise _too_few(self._topic, partitions, self._settings.partitions)
             parts: defaultdict[int, list[Message]] = defaultdict(list)
             for message in page:
-                parts[partition_of(message.key, partitions)].append(message)
+                parts[partition_of(message.key or b"", partitions)].append(message)
             sent = await asyncio.gather(
                 *(self._send_part(partition, part, one_by_one=one_by_one) for partition, part in parts.items()),
                 return_exceptions=True,
@@ -167,10 +167,11 @@ def _too_few(topic: str, partitions: int, wanted: int) -> KafkaRefused:
 
 
 def _too_large(message: Message, topic: str) -> KafkaRefused:
-    size = len(message.key) + len(message.value) + sum(len(name) + len(content) for name, content in message.headers)
+    key, headers = message.key or b"", message.headers
+    size = len(key) + len(message.value or b"") + sum(len(name) + len(content) for name, content in headers)
     return KafkaRefused(
         "too_large",
-        f"the message with key {message.key.decode(errors='replace')} ({size} bytes) is larger than what the topic "
+        f"the message with key {key.decode(errors='replace')} ({size} bytes) is larger than what the topic "
         f"{topic} takes: raise its max.message.bytes",
     )
 

@@ -33,3 +33,8 @@ class KafkaSettings:
     def dead_letter_topic(self) -> str:
         """Where messages go that a consumer of ours cannot handle."""
         return f"{self.topic}.dlq"
+
+    @property
+    def dead_letter_group(self) -> str:
+        """Whose offsets there say what was sent back."""
+        return f"{self.group}.dlq"

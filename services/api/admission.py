@@ -9,8 +9,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from math import ceil
 from typing import TYPE_CHECKING, Literal
 
@@ -23,12 +22,9 @@ from services.api.pace import Pace
 from services.api.problems import Problem
 
 if TYPE_CHECKING:
-    from aiohttp import web
     from prometheus_client import Metric
 
-    from infra.feeds.log_backlog import LogBacklog
-    from services.api.call import Call
-    from services.api.operation import Handler
+    from infra.feeds.log_backlog import LooksAtBacklog
 
 log = structlog.get_logger()
 
@@ -54,7 +50,6 @@ DETAIL: dict[Reason, str] = {
     "busy": "Too many orders at once: nothing was accepted. Try again.",
 }
 NONE_WAITS = Backlog(waiting=0, picked_up=0, oldest_seconds=0.0)
-_RETRY_HEADER = "Idempotency-Key"
 
 
 class Admission:
@@ -67,7 +62,7 @@ class Admission:
 
     def __init__(
         self,
-        backlog: LogBacklog,
+        backlog: LooksAtBacklog,
         max_backlog_seconds: float,
         *,
         pickup_seconds: float = 0.0,
@@ -86,6 +81,7 @@ class Admission:
         self._arriving = 0
         self._took = 0.0
         self._refused: dict[Reason, int] = {"backlog": 0, "busy": 0}
+        self._refused_in_all = 0
         self._refused_before = 0
         self._refused_lately = 0
         self._told = 0
@@ -108,10 +104,10 @@ class Admission:
     def why_not_unread(self) -> Reason | None:
         """The same for what just came, where it may be refused before it is read."""
         reason = self.why_not()
-        return reason if reason == "busy" or self._hurried() else None
+        return reason if reason != "backlog" or self._hurried() else None
 
     def _hurried(self) -> bool:
-        return self._refused_lately + sum(self._refused.values()) - self._refused_before >= UNHURRIED
+        return self._refused_lately + self._refused_in_all - self._refused_before >= UNHURRIED
 
     def ensure_open(self) -> None:
         """For a request in hand. Raises Problem 503."""
@@ -119,8 +115,8 @@ class Admission:
             raise self.refused(reason)
 
     def ensure_open_unread(self) -> None:
-        """The same, where its body is not read yet. Raises Problem 503."""
-        if self._hurried():
+        """The same, where its body is not looked at yet. Raises Problem 503."""
+        if self.why_not(mine=1) is not None and self._hurried():
             self.ensure_open()
 
     def refused(self, reason: Reason) -> Problem:
@@ -133,6 +129,7 @@ class Admission:
 
     def count_refused(self, reason: Reason) -> None:
         self._refused[reason] += 1
+        self._refused_in_all += 1
 
     def retry_after(self, reason: Reason) -> int:
         """In seconds; spread, so that who was refused together does not return together."""
@@ -143,21 +140,23 @@ class Admission:
         """One was read from its connection, and is not in hand yet: a thousand may be read at once."""
         self._arriving += 1
 
-    @contextmanager
-    def in_hand(self) -> Iterator[None]:
+    def in_hand(self) -> InHand:
         """While a request for new work is answered. Where that fails, it has taken no room."""
-        began = self._clock()
-        self._arriving = max(0, self._arriving - 1)
+        return InHand(self)
+
+    def came_into_hand(self) -> float:
+        """When, for `left_hand`."""
+        if self._arriving:
+            self._arriving -= 1
         self._in_hand += 1
         self._taken += 1
-        try:
-            yield
-        except BaseException:
-            self._taken = max(0, self._taken - 1)
-            raise
-        finally:
-            self._in_hand -= 1
-            self._took = self._clock() - began
+        return self._clock()
+
+    def left_hand(self, since: float, *, taken: bool) -> None:
+        self._in_hand -= 1
+        self._took = self._clock() - since
+        if not taken and self._taken:
+            self._taken -= 1
 
     def families(self) -> Iterable[Metric]:
         refused: dict[tuple[str, ...], float] = {(reason,): count for reason, count in self._refused.items()}
@@ -187,7 +186,7 @@ class Admission:
         seconds_behind = backlog.oldest_seconds - self._pickup_seconds
         if self._max_backlog_seconds and seconds_behind > self._max_backlog_seconds:
             room = 0.0
-        refused = sum(self._refused.values())
+        refused = self._refused_in_all
         self._refused_lately = refused - self._refused_before
         self._retry_seconds = self._when_to_retry(self._refused_lately / max(now - self._looked_at, 0.001))
         self._refused_before = refused
@@ -216,17 +215,17 @@ class Admission:
         self._told, self._told_at = refused, now
 
 
-def admitted(handler: Handler) -> Handler:
-    """An operation that brings new work, behind the door.
+class InHand:
+    """A request for new work, from when it came into hand until it is answered. (A class: each request makes one.)"""
 
-    One with an Idempotency-Key may be the retry of an order that was taken: the handler looks at that first.
-    """
+    __slots__ = ("_admission", "_since")
 
-    async def behind_the_door(call: Call) -> web.StreamResponse:
-        admission = call.services.admission
-        with admission.in_hand():
-            if _RETRY_HEADER not in call.request.headers:
-                admission.ensure_open_unread()
-            return await handler(call)
+    def __init__(self, admission: Admission) -> None:
+        self._admission = admission
+        self._since = 0.0
 
-    return behind_the_door
+    def __enter__(self) -> None:
+        self._since = self._admission.came_into_hand()
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        self._admission.left_hand(self._since, taken=kind is None)

@@ -6,6 +6,7 @@ import asyncio
 import re
 import time
 from collections import defaultdict
+from contextlib import nullcontext
 from os import urandom
 from typing import TYPE_CHECKING
 
@@ -19,8 +20,10 @@ from infra.postgres.errors import DatabaseUnavailable
 from services.api.arrival import JSON, MAX_BODY_BYTES, body_of, internal_error
 from services.api.call import Call
 from services.api.deadlines import RequestDeadlines
+from services.api.idempotency import HEADER as IDEMPOTENCY_KEY
 from services.api.problems import Problem, not_found
 from services.api.request_figures import NO_OPERATION
+from services.api.traced import traced
 from services.phases import together
 
 if TYPE_CHECKING:
@@ -52,6 +55,8 @@ def application(operations: Iterable[Operation], services: Services, public_path
     for operation in operations:
         methods[operation.path].add(operation.method)
         handle = _handler(operation, services, deadlines)
+        if services.traces is not None and operation.scopes is not None:
+            handle = traced(operation, services.traces, handle)
         for path in places(operation.path, public_path):
             app.router.add_route(operation.method, path, handle)
             if operation.method == "GET":
@@ -75,6 +80,7 @@ def _handler(
     counted = services.requests.of(operation.name)
     may_commit = operation.method != "GET"
     is_json = operation.produces == JSON
+    in_hand = services.admission.in_hand if operation.brings_work else nullcontext
 
     async def handle(request: web.Request) -> web.StreamResponse:
         started = time.perf_counter()
@@ -96,9 +102,13 @@ def _handler(
                 body = await body_of(request)
                 deadlines.resume(task, left)
             await together()
-            response = await operation.handler(
-                Call(request, operation, services, correlation_id, services.now(), caller, body)
-            )
+            with in_hand():
+                # With an Idempotency-Key it may be the retry of one that was taken: the handler looks at that first.
+                if operation.brings_work and IDEMPOTENCY_KEY not in request.headers:
+                    services.admission.ensure_open_unread()
+                response = await operation.handler(
+                    Call(request, operation, services, correlation_id, services.now(), caller, body)
+                )
         except asyncio.CancelledError:
             if not deadlines.has_cut(task):
                 raise

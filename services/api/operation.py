@@ -24,7 +24,8 @@ READER: frozenset[Scope] = frozenset({"partner", "operator", "auditor"})
 class Operation:
     """`scopes` None: no key needed. `body`: the type that its body is decoded to, None where it takes none.
 
-    `changes`: a disabled partner's key may not call it. `answers`: status → type of the body (None: no body).
+    `changes`: a disabled partner's key may not call it. `brings_work`: refused while issuance is too far behind.
+    `answers`: status → type of the body (None: no body).
     `problems`: the codes it may answer with beyond those that every operation shares. `produces`: the answer's type.
     """
 
@@ -36,6 +37,7 @@ class Operation:
     handler: Handler
     body: type | None = None
     changes: bool = False
+    brings_work: bool = False
     answers: dict[int, type | None] = field(default_factory=dict)
     problems: tuple[str, ...] = ()
     produces: str = "application/json"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from aiohttp import web
@@ -20,6 +19,7 @@ from infra.ids import uuid7
 from services.api.conditions import etag
 from services.api.order_answer import encode_answer, order_answer
 from services.api.problems import Problem, not_found
+from services.api.traced import traceparent_of
 from services.ordering.context import CommandContext
 from services.ordering.orders import SavedOrder
 
@@ -31,9 +31,6 @@ JSON = "application/json"
 REPLAYED = "Idempotent-Replayed"
 POLL_AFTER_SECONDS = "1"
 
-# W3C Trace Context, section 3.2: anything else is not kept.
-_TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}\Z")
-
 
 def visible(call: Call, state: Order) -> ExistingOrder:
     """The order, if it exists for the caller. Raises Problem 404, the same for every reason."""
@@ -43,13 +40,12 @@ def visible(call: Call, state: Order) -> ExistingOrder:
 
 
 def command_context(call: Call) -> CommandContext:
-    traceparent = call.request.headers.get("traceparent")
     return CommandContext(
         command_id=uuid7(),
         now=call.now,
         actor=call.caller.actor,
         correlation_id=call.correlation_id,
-        traceparent=traceparent if traceparent is not None and _TRACEPARENT.match(traceparent) else None,
+        traceparent=traceparent_of(call),
         venue_id=call.services.directory.venue_id,
     )
 

@@ -21,7 +21,6 @@ from domain.order.state import INITIAL, Draft, Issued
 from domain.reading import FilledText50, MalformedJson, Reader, Reading
 from domain.references import REFERENCE_RANDOM_BYTES, buy_from_order_reference
 from infra.ids import uuid7
-from services.api.admission import admitted
 from services.api.call import parse_uuid
 from services.api.conditions import ensure_matches, is_unchanged
 from services.api.history import order_as_of
@@ -210,9 +209,10 @@ OPERATIONS = (
         path="/channelManager",
         summary="Take an order: it is answered at once with Submitted, and issued in the background.",
         scopes=PARTNER,
-        handler=admitted(create_order),
+        handler=create_order,
         body=OrderBody,
         changes=True,
+        brings_work=True,
         answers={201: OrderAnswer},
         problems=("duplicate_order", *RETRIES),
     ),
@@ -231,9 +231,10 @@ OPERATIONS = (
         path="/channelManager/{orderId}",
         summary="Replace a Draft or an order in Error: the old assets are destroyed, and it is issued anew.",
         scopes=PARTNER,
-        handler=admitted(replace_order),
+        handler=replace_order,
         body=OrderBody,
         changes=True,
+        brings_work=True,
         answers={200: OrderAnswer},
         problems=("order_in_flight", "invalid_status", "immutable_field", "precondition_failed", *RETRIES),
     ),

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 from aiohttp import web
 
-from infra.feeds.log_backlog import LogBacklog
 from projections.order_list import OrderList
 from projections.orders import OrderReader
 from services.api import health, metrics
@@ -25,6 +24,7 @@ from services.api.readiness import Readiness
 from services.api.refused_unread import RefusedUnread
 from services.api.services import Services
 from services.bootstrap import now
+from services.feeds import backlog_of
 
 if TYPE_CHECKING:
     import socket
@@ -50,9 +50,7 @@ def api_services(platform: Platform, public_url: str) -> Services:
         webhook_allows_http=settings.webhook_allow_http,
         authentication=Authentication(platform.directory, platform.secrets.operator_key_hash),
         idempotency=Idempotency(platform.reads, platform.secrets.idempotency),
-        admission=Admission(
-            LogBacklog(platform.reads), settings.max_backlog_seconds, pickup_seconds=settings.pickup_seconds
-        ),
+        admission=Admission(backlog_of(platform), settings.max_backlog_seconds, pickup_seconds=settings.pickup_seconds),
         readiness=Readiness(platform.reads, platform.dsn),
         requests=platform.requests,
         directory=platform.directory,
@@ -68,6 +66,7 @@ def api_services(platform: Platform, public_url: str) -> Services:
         issuer=platform.issuer,
         status=platform.status,
         telemetry=platform.telemetry,
+        traces=platform.traces,
     )
 
 

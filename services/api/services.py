@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from infra.event_store.mapper import EventMapper
     from infra.event_store.recorder import Recorder
     from infra.postgres.reads import Reads
+    from infra.telemetry.traces import Traces
     from projections.directory import Directory
     from projections.order_list import OrderList
     from projections.orders import OrderReader
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """`public_url`: without a slash at its end. `max_wallets`: an order's most."""
+    """`public_url`: without a slash at its end. `max_wallets`: an order's most. `traces`: None where they are off."""
 
     now: Callable[[], datetime]
     public_url: str
@@ -54,3 +55,4 @@ class Services:
     issuer: TicketIssuer
     status: StatusReport
     telemetry: Telemetry
+    traces: Traces | None

@@ -14,6 +14,7 @@ _COMMANDS = {
     "doctor": "what is wrong with this deployment, and what to do about it",
     "rebuild": "rebuild read models beside the live ones",
     "key": "create, list and revoke API keys",
+    "dlq": "list and send back messages that the issuer could not read",
 }
 
 

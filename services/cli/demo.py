@@ -22,17 +22,17 @@ from aiohttp import ClientSession
 from domain.api_key import KEY_RANDOM_BYTES, key_text
 from infra.logs import configure
 from services.cli.output import screen
-from services.cli.running import fail, run
+from services.cli.running import CANNOT_START, fail, run
 from services.demo.endpoint import Endpoint
 from services.demo.narrator import Narrator
 from services.demo.opening import open_shop
+from services.demo.stage import one_process, process_a_role
 from services.demo.story import Story
 from services.demo.surprise import Surprise
-from services.process import running
-from services.settings import Settings, read_settings
+from services.settings import SettingError, Settings, read_settings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
 _STARTED = "PostgreSQL made, service started"
 
@@ -41,6 +41,11 @@ _INTRODUCTION = (
     "makes the tickets in the background, and calls the agent back (a webhook) when they are ready. What follows is "
     "real: a PostgreSQL in a temporary folder, the service, and an agent that speaks to it over HTTP, all on this "
     "machine. Nothing of it is kept."
+)
+_ON_KAFKA = (
+    "Here each role of the service is a process of its own. They share the database; what has happened goes over Kafka "
+    "to the issuer, and to whoever else wants to know. One such is a plain consumer, a process that knows nothing of "
+    "the service: what it reads of each order is shown beside the story."
 )
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -56,7 +61,8 @@ class _Stopped(Exception):
 
 
 @click.command()
-def command() -> None:
+@click.option("--kafka", metavar="HOST:PORT", help="a process a role over this Kafka, with a topic of their own.")
+def command(kafka: str | None) -> None:
     """Walk through the life of an order, on a service and a database of its own. Needs nothing, keeps nothing."""
     if isinstance(sys.stdout, TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # a name that the terminal cannot show is no reason to fail
@@ -64,7 +70,7 @@ def command() -> None:
     narrator = Narrator(screen())
     try:
         with _folder() as folder:
-            _tell(narrator, folder)
+            _tell(narrator, folder, kafka)
     except _Stopped as stopped:
         fail(str(stopped), stopped.status)
     if folder.exists():
@@ -75,22 +81,22 @@ def command() -> None:
     )
 
 
-def _tell(narrator: Narrator, folder: Path) -> None:
-    settings = _settings(folder)
-    log_file = folder / "service.log"
-    with log_file.open("w") as logs:
+def _tell(narrator: Narrator, folder: Path, kafka: str | None) -> None:
+    environment = _environment(folder, kafka)
+    settings = _settings(environment)
+    with (folder / "service.log").open("w") as logs:
         configure(settings.log_level, settings.log_format, logs)
         try:
-            run(partial(_until_stopped, narrator, settings))
+            run(partial(_until_stopped, narrator, settings, environment, folder))
         except _Stopped:
             raise
         except Exception as error:
             log.exception("demo_failed")
             told = str(error) if isinstance(error, Surprise) else f"{type(error).__name__}: {error}"
-            fail(f"{told}. The service's log is kept: {_kept(log_file)}")
+            fail(f"{told}. The service's log is kept: {_kept(folder)}")
 
 
-async def _until_stopped(narrator: Narrator, settings: Settings) -> None:
+async def _until_stopped(narrator: Narrator, settings: Settings, environment: Mapping[str, str], folder: Path) -> None:
     """Tell the story; whatever ends it, the service and its database have stopped when this returns.
 
     The first signal ends it; a later one is ignored, so that it cannot leave a server behind.
@@ -108,7 +114,7 @@ async def _until_stopped(narrator: Narrator, settings: Settings) -> None:
     for number in _SIGNALS:
         loop.add_signal_handler(number, stop, number)
     try:
-        await _story(narrator, settings)
+        await _story(narrator, settings, environment, folder)
     except (asyncio.CancelledError, Exception) as ended:
         if received:
             raise _Stopped(received[0]) from ended
@@ -117,33 +123,48 @@ async def _until_stopped(narrator: Narrator, settings: Settings) -> None:
         raise _Stopped(received[0])
 
 
-async def _story(narrator: Narrator, settings: Settings) -> None:
+async def _story(narrator: Narrator, settings: Settings, environment: Mapping[str, str], folder: Path) -> None:
     assert settings.operator_key is not None  # noqa: S101 - given below
-    narrator.title("The life of an order", _INTRODUCTION)
+    narrator.title("The life of an order", _INTRODUCTION if settings.kafka is None else f"{_INTRODUCTION} {_ON_KAFKA}")
     narrator.chapter("The museum opens its shop")
     began = time.perf_counter()
-    async with Endpoint() as endpoint, running(settings) as url, ClientSession() as session:
-        assert url is not None  # noqa: S101 - there is a port
-        narrator.step(_STARTED, url, (time.perf_counter() - began) * 1000)
-        opened = await open_shop(narrator, session, url, settings.operator_key, endpoint)
-        story = Story(narrator, opened, endpoint)
+    staged = one_process(settings) if settings.kafka is None else process_a_role(settings, environment, folder)
+    async with Endpoint() as endpoint, staged as stage, ClientSession() as session:
+        narrator.step(_STARTED, stage.url, (time.perf_counter() - began) * 1000)
+        if settings.kafka is not None:
+            narrator.show((f"process {pid}", f"serve --roles {role}") for role, pid in stage.processes)
+        opened = await open_shop(narrator, session, stage.url, settings.operator_key, endpoint)
+        story = Story(narrator, opened, endpoint, stage.topic)
         await story.tell()
         narrator.chapter("How long it took")
         narrator.durations(story.measured)
 
 
-def _settings(folder: Path) -> Settings:
+def _settings(environment: Mapping[str, str]) -> Settings:
+    try:
+        return read_settings(environment)
+    except SettingError as error:
+        fail(str(error), CANNOT_START)
+
+
+def _environment(folder: Path, kafka: str | None) -> dict[str, str]:
     """Of the walk-through alone: what the environment says is for the service proper."""
-    return read_settings(
-        {
-            "OTA_CM_DATA_DIR": str(folder / "data"),
-            "OTA_CM_PORT": "0",
-            "OTA_CM_OPERATOR_KEY": key_text("operator", os.urandom(KEY_RANDOM_BYTES)),
-            "OTA_CM_WEBHOOK_ALLOW_HTTP": "true",
-            "OTA_CM_WEBHOOK_ALLOWED_NETWORKS": "127.0.0.0/8",
-            "OTA_CM_LOG_FORMAT": "json",
+    environment = {
+        "OTA_CM_DATA_DIR": str(folder / "data"),
+        "OTA_CM_PORT": "0",
+        "OTA_CM_OPERATOR_KEY": key_text("operator", os.urandom(KEY_RANDOM_BYTES)),
+        "OTA_CM_WEBHOOK_ALLOW_HTTP": "true",
+        "OTA_CM_WEBHOOK_ALLOWED_NETWORKS": "127.0.0.0/8",
+        "OTA_CM_LOG_FORMAT": "json",
+    }
+    if kafka is not None:
+        name = f"ota-cm.demo.{os.urandom(4).hex()}"
+        environment |= {
+            "KAFKA_BOOTSTRAP_SERVERS": kafka,
+            "OTA_CM_KAFKA_TOPIC": name,
+            "OTA_CM_KAFKA_GROUP": name,
         }
-    )
+    return environment
 
 
 @contextmanager
@@ -160,7 +181,9 @@ def _folder() -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _kept(log_file: Path) -> Path:
+def _kept(folder: Path) -> Path:
     descriptor, name = tempfile.mkstemp(prefix="ota-demo-", suffix=".log")
-    os.close(descriptor)
-    return Path(shutil.copyfile(log_file, name))
+    with open(descriptor, "wb") as kept:
+        for log_file in sorted(folder.glob("*.log")):
+            kept.write(log_file.read_bytes())
+    return Path(name)

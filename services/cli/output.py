@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING
 
 import click
@@ -32,3 +33,5 @@ def say_json(result: object) -> None:
 def log_warnings_only(settings: Settings) -> None:
     """A command's logs: what the service would log as information is not why somebody typed it."""
     configure("error" if settings.log_level == "error" else "warning", settings.log_format)
+    # Kafka's client tells of each broken connection; what follows from that, the command says itself.
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)

@@ -14,6 +14,7 @@ from projections.orders import OrdersInFlight
 from services.bootstrap import now, store
 from services.cli.output import log_warnings_only, say_json, screen
 from services.cli.running import run, settings_of_service_or_exit
+from services.feeds import kafka_standing
 from services.status import Figures, StatusReport
 
 if TYPE_CHECKING:
@@ -36,8 +37,8 @@ def command(*, as_json: bool) -> None:
 async def _read(settings: Settings) -> Figures:
     async with store(settings, migrates=False) as opened:
         in_flight = OrdersInFlight(opened.reads, pickup=timedelta(seconds=settings.pickup_seconds))
-        with_kafka = settings.kafka is not None
-        return await StatusReport(opened.reads, in_flight, now=now, with_kafka=with_kafka).read()
+        kafka = kafka_standing(settings, at_once=True)
+        return await StatusReport(opened.reads, in_flight, now=now, kafka=kafka).read()
 
 
 def _show(figures: Figures) -> None:

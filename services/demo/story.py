@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING, Any
 from services.demo.opening import CLIENT_STATE
 from services.demo.order import Ordered, event_rows, tickets, wallet_rows
 from services.demo.surprise import Surprise, expect
+from services.demo.topic import message_rows
 
 if TYPE_CHECKING:
     from services.demo.caller import Answer
     from services.demo.endpoint import Endpoint
     from services.demo.narrator import Narrator
     from services.demo.opening import Opened
+    from services.demo.topic import Topic
 
 ORDERS = "/channelManager"
 ADULT, CHILD, COFFEE = "31001", "31003", "33001"
@@ -34,16 +36,23 @@ _ASIDE = {"order.void_requested.v1", "order.issuance_deferred.v1", "order.issuan
 _WAY = ["submitted", "scheduled", "processing", "drafted"] * 2 + ["confirmed", "cancelled"]
 _WAY[4] = "replaced"
 
+# The same as other teams hear it: of each order, by the contract.
+_PICKED_UP = ["submitted", "scheduled", "processing"]
+_PAID = [*_PICKED_UP, "issued"]
+_PAID_LATER = [*_PICKED_UP, "draft", *_PICKED_UP, "draft", "confirmed", "cancelled"]
+_GIVEN_UP = [*_PICKED_UP, "draft", "removed"]
+
 
 class Story:
-    """Told by calls of an agent. `measured`: milliseconds of what is worth comparing."""
+    """Told by calls of an agent. `topic`: where there is one. `measured`: milliseconds of what is worth comparing."""
 
-    def __init__(self, narrator: Narrator, opened: Opened, endpoint: Endpoint) -> None:
+    def __init__(self, narrator: Narrator, opened: Opened, endpoint: Endpoint, topic: Topic | None = None) -> None:
         self._narrator = narrator
         self._agent = opened.agent
         self._partner_id = opened.partner_id
         self._prices = opened.prices
         self._endpoint = endpoint
+        self._topic = topic
         self._visit = (datetime.now(UTC).date() + timedelta(days=14)).isoformat()
         self.measured: defaultdict[str, list[float]] = defaultdict(list)
 
@@ -68,6 +77,7 @@ class Story:
         await self._settled(ordered, "Issued")
         order = await self._shown(ordered, "Issued")
         expect("tickets of the order", ["ticket", "ticket", "coupon"], [kind for kind, _ in tickets(order)])
+        await self._heard(ordered, _PAID)
         return ordered
 
     async def _order_paid_later(self) -> Ordered:
@@ -98,6 +108,7 @@ class Story:
         answer = await self._agent.call("DELETE", f"{ORDERS}/{ordered.order_id}", 200)
         self._commanded("DELETE /channelManager/{orderId}", answer, "Cancelled")
         expect("items of the cancelled order", [], answer.body["items"])
+        await self._heard(ordered, _PAID_LATER)
         return ordered
 
     async def _order_given_up(self) -> None:
@@ -111,6 +122,7 @@ class Story:
         self._commanded("DELETE /channelManager/{orderId}", answer, "Cancelled", ", removed")
         answer = await self._agent.call("GET", path, 404)
         self._step("GET /channelManager/{orderId}", f"404 {answer.body['code']}", answer.ms, READ)
+        await self._heard(ordered, _GIVEN_UP)
 
     async def _what_is_left(self, paid: Ordered, later: Ordered) -> None:
         self._narrator.chapter("What is left")
@@ -179,6 +191,14 @@ class Story:
         self._narrator.show([(f"order {order['buyFromOrderReference']}: {totals}",)])
         self._narrator.show(wallet_rows(order), right=(3,))
         return order
+
+    async def _heard(self, ordered: Ordered, kinds: list[str]) -> None:
+        if self._topic is None:
+            return
+        self._narrator.say(f"What a consumer of another team has read of order {ordered.reference} from the topic:")
+        messages = await self._topic.heard(ordered.order_id, len(kinds))
+        self._narrator.show(message_rows(messages), right=(0,))
+        expect("the order's messages on the topic", kinds, [one.kind for one in messages])
 
     async def _listed(self, expected: list[tuple[str, str]]) -> Answer:
         """Lists may lag by under a second: asked until it is there."""

@@ -15,6 +15,7 @@ from projections.orders import OrdersInFlight
 from services.bootstrap import database, store
 from services.doctor import clock, host, keys, log, schema, server, versions
 from services.doctor.finding import Finding, fail
+from services.feeds import kafka_standing
 from services.settings import Settings
 from services.status import StatusReport
 
@@ -50,16 +51,16 @@ async def _of_database(settings: Settings, dsn: str, now: Callable[[], datetime]
             found += await _looked("master key", lambda: _one(keys.of_master_key(settings, connection)))
             found += await _looked("positions", lambda: _one(log.of_positions(connection)))
             found += await _looked("log's clock", lambda: clock.of_log(connection))
-            found += await _looked("issuer's lease", lambda: _one(log.of_workers(connection)))
+            if settings.kafka is None:  # with it, all issuers work
+                found += await _looked("issuer's lease", lambda: _one(log.of_workers(connection)))
             found += await _looked("status", lambda: _of_status(settings, now))
     return found
 
 
 async def _of_status(settings: Settings, now: Callable[[], datetime]) -> list[Finding]:
     async with store(settings, migrates=False) as opened:
-        figures = await StatusReport(
-            opened.reads, OrdersInFlight(opened.reads), now=now, with_kafka=settings.kafka is not None
-        ).read()
+        kafka = kafka_standing(settings, at_once=True)
+        figures = await StatusReport(opened.reads, OrdersInFlight(opened.reads), now=now, kafka=kafka).read()
         directory = Directory(opened.recorder, opened.mapper)
         return [*log.of_figures(figures), await keys.of_operators(settings, directory)]
 

@@ -9,10 +9,15 @@ from infra.feeds.signals import Batch
 class Feed(Protocol):
     """Hands out batches in order. At least once: what was not committed is handed out again.
 
-    `moved_at`: the monotonic time of the last commit, or of the start.
+    `exclusive`: for one process at a time, which holds a lease on it.
     """
 
-    moved_at: float
+    @property
+    def exclusive(self) -> bool: ...
+
+    @property
+    def moved_at(self) -> float:
+        """The monotonic time of the last commit, or of the start; of another process' where nothing is left for us."""
 
     async def start(self) -> None: ...
 
@@ -24,9 +29,6 @@ class Feed(Protocol):
 
     async def commit(self, batch: Batch) -> None:
         """The batch's effects are durable; the whole batch, or FeedLost."""
-
-    def relayed(self, position: int) -> None:
-        """The relay has passed on the log up to here; told by the sweeper, of use to a feed behind a relay."""
 
     def passed(self, order_id: UUID, position: int) -> bool:
         """Whether this order's signal at this position was handed out and committed; False where that is not known."""

@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING
 
 import structlog
@@ -27,6 +28,7 @@ from infra.event_store.group_commit import RefusedByStore
 from infra.event_store.mapper import Actor
 from infra.ids import uuid7
 from services.issuer.patience import answered
+from services.issuer.traced import ended, issuing_span, saving_span
 from services.ordering.context import CommandContext
 from services.ordering.orders import LoadedOrder, Orders, folded
 from services.phases import together
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from infra.event_store.group_commit import GroupCommit
+    from infra.telemetry.traces import Traces
     from projections.directory import Directory
 
 log = structlog.get_logger()
@@ -73,6 +76,7 @@ class Issuance:
         *,
         owner: str,
         now: Callable[[], datetime],
+        traces: Traces | None = None,
     ) -> None:
         self._orders = orders
         self._group_commit = group_commit
@@ -80,6 +84,7 @@ class Issuance:
         self._directory = directory
         self._owner = owner
         self._now = now
+        self._traces = traces
         self._workers: set[asyncio.Task[None]] = set()
 
     async def settle(self, order_ids: Sequence[UUID]) -> None:
@@ -147,7 +152,7 @@ class Issuance:
         saves: list[tuple[LoadedOrder, asyncio.Future[Outcome]]] = []
         while jobs:
             started = jobs.popleft()
-            message = await self._outcome(started.job)
+            message = await self._outcome(started)
             reached(CrashPoint.JOB_ISSUED)
             await together()
             if (save := self._save(started.order, message, self._now())) is not None:
@@ -157,7 +162,15 @@ class Issuance:
             if isinstance(outcome, Exception) and (failure := _failure(order, outcome)) is not None:
                 raise failure
 
-    async def _outcome(self, job: IssueJob) -> SagaMessage:
+    async def _outcome(self, started: _Started) -> SagaMessage:
+        if self._traces is None:
+            return await self._issued(started.job)
+        span = issuing_span(self._traces, started.order, started.job)
+        message = await self._issued(started.job)
+        span.end(error=None if isinstance(message, Minted) else type(message).__name__)
+        return message
+
+    async def _issued(self, job: IssueJob) -> SagaMessage:
         try:
             return Minted(await answered(self._issuer.issue(job)))
         except IssuanceRefused as refused:
@@ -183,8 +196,18 @@ class Issuance:
         if not events:
             return None
         context = self._context(order, now)
-        future = self._group_commit.append(self._orders.append(order, events, context))
+        if self._traces is None:
+            return after._replace(last=context.metadata()), self._append(order, events, context)
+        span = saving_span(self._traces, message, after, context.traceparent)
+        context = context._replace(traceparent=span.traceparent)
+        future = self._append(order, events, context)
+        future.add_done_callback(partial(ended, span))
         return after._replace(last=context.metadata()), future
+
+    def _append(
+        self, order: LoadedOrder, events: Sequence[OrderEvent], context: CommandContext
+    ) -> asyncio.Future[Outcome]:
+        return self._group_commit.append(self._orders.append(order, events, context))
 
     def _context(self, order: LoadedOrder, now: datetime) -> CommandContext:
         cause = order.last

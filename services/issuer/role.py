@@ -1,4 +1,5 @@
-"""The role: one issuer works on the log at a time, others stand by and take over within the lease."""
+"""The role: with the log as feed one issuer works at a time, others stand by and take over within the lease; with Kafka
+all of them work, each on its share, and what one leaves behind any of them sweeps."""
 
 from __future__ import annotations
 
@@ -7,9 +8,9 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
-from infra.feeds.log_feed import LogFeed
 from infra.postgres.leases import Lease
 from services.bootstrap import now
+from services.feeds import feeding
 from services.issuer.batches import settle_batches
 from services.issuer.issuance import Issuance
 from services.issuer.sweeper import Sweeper
@@ -29,32 +30,38 @@ async def issuer_role(platform: Platform) -> AsyncIterator[None]:
     """Settles orders until left; outcomes under way are saved first."""
     issuance, resumption = (
         Issuance(
-            platform.orders, platform.group_commit, platform.issuer, platform.directory, owner=platform.owner, now=now
+            platform.orders,
+            platform.group_commit,
+            platform.issuer,
+            platform.directory,
+            owner=platform.owner,
+            now=now,
+            traces=platform.traces,
         )
         for _ in range(2)
     )
-    feed = LogFeed(platform.recorder, platform.pool, platform.listener)
-    sweeper = Sweeper(feed, resumption, platform.in_flight, now=now)
-    voids = Voids(platform.pool, platform.issuer)
-    lease = Lease(platform.pool, LEASE, platform.owner, LEASE_SECONDS)
+    with feeding(platform) as feed:
+        sweeper = Sweeper(feed, resumption, platform.in_flight, now=now)
+        voids = Voids(platform.pool, platform.issuer)
+        lease = Lease(platform.pool, LEASE, platform.owner, LEASE_SECONDS)
 
-    async def settle() -> None:
-        await settle_batches(feed, issuance, pickup_seconds=platform.settings.pickup_seconds)
+        async def settle() -> None:
+            await settle_batches(feed, issuance, pickup_seconds=platform.settings.pickup_seconds)
 
-    async def work() -> None:
-        await feed.start()
+        async def work() -> None:
+            await feed.start()
+            try:
+                async with asyncio.TaskGroup() as group:
+                    # Each for itself: a fault of the one must not keep the others from going on.
+                    group.create_task(kept_up("issuance", settle))
+                    group.create_task(kept_up("sweeper", sweeper.run))
+                    group.create_task(kept_up("voids", voids.run))
+            finally:
+                await feed.stop()
+
+        issuing = platform.tasks.run("issuer", lambda: lease.hold(work) if feed.exclusive else work())
         try:
-            async with asyncio.TaskGroup() as group:
-                # Each for itself: a fault of the one must not keep the others from going on.
-                group.create_task(kept_up("issuance", settle))
-                group.create_task(kept_up("sweeper", sweeper.run))
-                group.create_task(kept_up("voids", voids.run))
+            yield
         finally:
-            await feed.stop()
-
-    issuing = platform.tasks.run("issuer", lambda: lease.hold(work))
-    try:
-        yield
-    finally:
-        await platform.tasks.end(issuing)
-        await asyncio.gather(issuance.finish(STOP_SECONDS), resumption.finish(STOP_SECONDS))
+            await platform.tasks.end(issuing)
+            await asyncio.gather(issuance.finish(STOP_SECONDS), resumption.finish(STOP_SECONDS))

@@ -69,6 +69,8 @@ class Sweeper:
         return len(taken)
 
     def _is_left_behind(self, order: DueOrder, now: datetime, *, feed_still: bool) -> bool:
-        if order.status == "Processing" or feed_still:
+        if order.status == "Processing":
             return True
-        return order.due_at <= now - SUBMITTED_GRACE and self._feed.passed(order.order_id, order.row_version)
+        # The grace also where the feed stands still: after a quiet time it does, and this order may be on its way.
+        is_late = order.due_at <= now - SUBMITTED_GRACE
+        return is_late and (feed_still or self._feed.passed(order.order_id, order.row_version))

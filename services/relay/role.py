@@ -16,6 +16,7 @@ from infra.postgres.leases import Lease
 from services.relay.figures import RelayFigures
 from services.relay.public_log import PublicLog
 from services.relay.relay import CONSUMER, Relay
+from services.relay.traced import TracedProducer
 from services.settings import SettingError
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ async def relay_role(platform: Platform) -> AsyncIterator[None]:
 
     relay = Relay(
         log=PublicLog(platform.reads),
-        producer=producer,
+        producer=producer if platform.traces is None else TracedProducer(producer, platform.traces, kafka.topic),
         pool=platform.pool,
         prepare=lambda: ensure_topic(kafka),
         held=lambda: lease.held,

@@ -38,7 +38,10 @@ _log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """An order settled by issuance. `position`: of the event in the log. `version`: the order's, after it."""
+    """An order settled by issuance. `position`: of the event in the log. `version`: the order's, after it.
+
+    `traceparent`: of the event.
+    """
 
     position: int
     order_id: UUID
@@ -47,6 +50,7 @@ class Settled:
     status: Literal["Issued", "Draft", "Error"]
     occurred_at: datetime
     version: int
+    traceparent: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +92,7 @@ def deliveries_for(event: Settled, subscriptions: Iterable[Subscribed], epoch: i
                 status=event.status,
             ),
             dead=isinstance(subscribed.subscription, Disabled),
+            traceparent=event.traceparent,
         )
         for subscribed in subscriptions
         if subscribed.since < event.position

@@ -55,6 +55,7 @@ async def webhooks_role(platform: Platform) -> AsyncIterator[None]:
             connections=platform.pool.connection,
             on_gone=endpoints.disable,
             waits=settings.webhook_waits,
+            traces=platform.traces,
         )
         publisher = Publisher(
             read_page=Settlements(platform.reads).page,

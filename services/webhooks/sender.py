@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
 import aiohttp
@@ -30,13 +30,17 @@ from projections.webhook_deliveries import (
     take_due,
 )
 from services.phases import together
-from services.webhooks.attempt import Answer, attempt, recorded
+from services.webhooks.attempt import Answer, recorded
 from services.webhooks.client import ATTEMPT_SECONDS
 from services.webhooks.endpoints import Destinations, Endpoint
 from services.webhooks.lane import Held, Lane
 from services.webhooks.marks import STATEMENT_SECONDS, Connections, Marks
 from services.webhooks.retry import CONTRACT_WAITS, Delivered, Gone, Verdict, verdict
 from services.webhooks.signing import signed_headers
+from services.webhooks.traced import attempt_in_trace
+
+if TYPE_CHECKING:
+    from infra.telemetry.traces import Traces
 
 LEASE_SECONDS: Final = 60.0
 """How long deliveries are leased; whoever writes rows for this sender leases them as long."""
@@ -97,6 +101,7 @@ class Sender:
         limits: Limits | None = None,
         now: Callable[[], float] = time.time,
         chance: Callable[[], float] = random.random,
+        traces: Traces | None = None,
     ) -> None:
         self.owner = owner
         self.limits = limits if limits is not None else Limits()
@@ -109,6 +114,7 @@ class Sender:
         self._waits = tuple(waits)
         self._now = now
         self._chance = chance
+        self._traces = traces
         self._marks = Marks(connections, owner, self._let_go)
         self.figures = self._marks.figures
         self._lanes: dict[UUID, Lane] = {}
@@ -239,7 +245,7 @@ class Sender:
             return Outcome(delivery.id, "dead", None, None)
         headers = signed_headers(message_id(delivery.id), timestamp, delivery.body, destination.signing)
         await together()
-        return await attempt(self._session, destination.url, headers, delivery.body)
+        return await attempt_in_trace(self._traces, self._session, destination.url, headers, delivery)
 
     async def _judge(self, delivery: LeasedDelivery, answer: Answer) -> Verdict:
         tried = delivery.tried + 1

@@ -44,6 +44,7 @@ class _Data(Struct, frozen=True):
 
 class _Metadata(Struct, frozen=True, rename="camel"):
     occurred_at: datetime
+    traceparent: str | None = None
 
 
 class _SettledState(Struct, frozen=True):
@@ -99,4 +100,5 @@ def _settled(position: int, order_id: UUID, version: int, topic: str, state: byt
         status=_STATUS[topic],
         occurred_at=stored.metadata.occurred_at,
         version=version,
+        traceparent=stored.metadata.traceparent,
     )

@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+from psycopg.conninfo import make_conninfo
 
+from tests.bench.broker import Kafka
 from tests.bench.proc import tree_cpu_seconds
 from tests.bench.processes import ProcessFailed, Server
 
@@ -39,10 +41,13 @@ _CATALOG = {
 class Venue:
     """A running service with one partner that may sell one ticket.
 
-    `processes`: by the roles of each, as in `serve --roles`; `server`: the one with the api.
+    `processes`: by the roles of each, as in `serve --roles`; `server`: the one with the api. `kafka`: None without.
     """
 
-    def __init__(self, processes: Mapping[str, Server], data: Path, env: dict[str, str]) -> None:
+    def __init__(
+        self, processes: Mapping[str, Server], data: Path, env: dict[str, str], kafka: Kafka | None = None
+    ) -> None:
+        self._kafka = kafka
         self.processes = processes
         self.server = next(process for roles, process in processes.items() if roles in ("all", "api"))
         self.data = data
@@ -55,11 +60,18 @@ class Venue:
         """What the load generator must know to be this partner."""
         return ("--port", str(self.server.port), "--key", self.key, "--partner", self.partner_id)
 
+    @property
+    def dsn(self) -> str:
+        return make_conninfo(host=str(self.data.resolve()), user="postgres", dbname="postgres")
+
     def cpu_seconds(self) -> dict[str, float]:
-        """What each process has cost so far, by its roles; all of PostgreSQL's processes as one."""
+        """What each process has cost so far, by its roles; all of PostgreSQL's processes as one; the broker."""
         postmaster = int((self.data / "pg18" / "postmaster.pid").read_text().partition("\n")[0])
         costs = {roles: process.cpu_seconds() for roles, process in self.processes.items()}
-        return {**costs, "PostgreSQL": tree_cpu_seconds(postmaster)}
+        costs["PostgreSQL"] = tree_cpu_seconds(postmaster)
+        if self._kafka is not None and (broker := self._kafka.cpu_seconds()) is not None:
+            costs["Kafka"] = broker
+        return costs
 
     def open(self) -> None:
         self.ask("PUT", "/admin/catalog", _CATALOG)
@@ -126,6 +138,7 @@ def service_environment(data: Path) -> dict[str, str]:
     """
     return {
         "DATABASE_URL": "",
+        "KAFKA_BOOTSTRAP_SERVERS": "",
         "OTA_CM_DATA_DIR": str(data),
         "OTA_CM_OPERATOR_KEY": OPERATOR_KEY,
         "OTA_CM_RATE_LIMIT": "off",
@@ -141,18 +154,20 @@ def service_process(roles: str, log: Path, env: dict[str, str]) -> Server:
 
 
 @contextmanager
-def running_venue(folder: Path, *processes: str, settings: Mapping[str, str] | None = None) -> Iterator[Venue]:
+def running_venue(
+    folder: Path, *processes: str, settings: Mapping[str, str] | None = None, kafka: Kafka | None = None
+) -> Iterator[Venue]:
     """Starts the service with its data and its logs in `folder`, and opens the venue.
 
     `processes`: the roles of each: `all`, or `api` and any others.
     """
     folder.mkdir(parents=True)
     data = folder / "data"
-    env = {**service_environment(data), **(settings or {})}
+    env = {**service_environment(data), **(kafka.environment if kafka is not None else {}), **(settings or {})}
     with ExitStack() as stack:
         running = {
             roles: stack.enter_context(service_process(roles, folder / f"{roles}.log", env)) for roles in processes
         }
-        venue = Venue(running, data, env)
+        venue = Venue(running, data, env, kafka)
         venue.open()
         yield venue

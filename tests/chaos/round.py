@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 import shutil
 import subprocess
 import tempfile
@@ -10,26 +9,32 @@ import time
 import traceback
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 import psycopg
 
+from infra.kafka.settings import KafkaSettings
+from tests.brokers import Broker
 from tests.chaos.answers import faults_of_calls
 from tests.chaos.crowd import CLIENT_SECONDS, Crowd
+from tests.chaos.deployment import Deployment, deployment
 from tests.chaos.fitting import faults_of_order
+from tests.chaos.heard import Heard, listening
 from tests.chaos.history import History, by_reference
+from tests.chaos.jobs import faults_of_jobs, jobs_by_issuer
 from tests.chaos.moments import Moments
+from tests.chaos.offsets import OffsetsWatch
 from tests.chaos.storm import Hit, Shape, Storm, plan
-from tests.chaos.targets import PostgresTarget, ServiceTarget, Target
 from tests.chaos.watch import Watch
 from tests.e2e.client import Client, NoAnswer
 from tests.e2e.endpoint import Delivery, Endpoint, running_endpoint
 from tests.e2e.reading import faults_of_reads
 from tests.e2e.replay import faults_of_read_model
 from tests.e2e.service import REPOSITORY, Service
+from tests.e2e.topic import faults_of_topic, repeats
 from tests.e2e.truth import SETTLED, Database, faults_of_log, faults_of_webhooks, read_database
 from tests.e2e.venue import Venue
 
@@ -40,22 +45,26 @@ SHORT: Final = Shape(6.0, gaps=(0.6, 1.6), stops=(1.5, 2.5))
 KEPT: Final = REPOSITORY / "build" / "chaos"
 
 _SHOWN_FAULTS: Final = 5
-_READY_SECONDS: Final = 60.0
 _GOES_ON_SECONDS: Final = 30.0
 _SETTLED_SECONDS: Final = 40.0
-
-# By role: how often it is hit, beside the others; what gives it work, and about how many seconds it works on that (the
-# projector gathers first).
-_ROLES: Final[dict[str, tuple[int, str, float]]] = {
-    "api": (2, "answer", 0.02),
-    "issuer": (4, "submitted", 0.01),
-    "projector": (4, "submitted", 0.06),
-    "webhooks": (4, "settled", 0.01),
-}
-_POSTGRES_WEIGHT: Final = 7
+_HEARD_SECONDS: Final = 20.0
 
 # So that a death between sending and marking, and one before an answer, are no rarity.
 _RECEIVER: Final = {"refuse_every": 25, "delay_ms": 40}
+
+
+class Watching(Protocol):
+    """Looks while a round goes on. `counted`: what `looks` counts."""
+
+    counted: str
+    looks: int
+
+    @property
+    def faults(self) -> list[str]: ...
+
+    def start(self) -> None: ...
+
+    def stop(self) -> None: ...
 
 
 @dataclass
@@ -82,17 +91,20 @@ class Report:
             yield f"  kept: {self.kept}"
 
 
-def run_round(seed: int, shape: Shape, *, keep: bool = True) -> Report:
-    """Runs a round in a folder of its own. With faults, and `keep`, the folder is kept in build/chaos."""
+def run_round(seed: int, shape: Shape, broker: Broker | None = None, *, keep: bool = True) -> Report:
+    """Runs a round in a folder of its own, with Kafka where a broker that runs is given.
+
+    With faults, and `keep`, the folder is kept in build/chaos.
+    """
     folder = Path(tempfile.mkdtemp(prefix="chaos-"))
     folder.chmod(0o755)
     history = History()
     try:
-        services, postgres = deployment(seed, shape, folder)
-        report = Report(seed, [*(one.name for one in services), postgres.name])
-        with _running(services):
+        deployed = deployment(seed, shape, folder, broker)
+        report = Report(seed, [target.name for target in deployed.targets])
+        with deployed.running():
             try:
-                _run(report, shape, folder, services, postgres, history)
+                _run(report, shape, folder, deployed, history)
             except Exception:
                 report.faults["it could not be ended"] = [traceback.format_exc()]
         if report.faults and keep:
@@ -103,67 +115,32 @@ def run_round(seed: int, shape: Shape, *, keep: bool = True) -> Report:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def deployment(seed: int, shape: Shape, folder: Path) -> tuple[list[ServiceTarget], PostgresTarget]:
-    """What a round runs and hits, not started: a process a role, the api twice, and some roles with one to stand by."""
-    chance = random.Random(f"deployment {seed}")
-    names = ["api-1", "api-2", "projector-1", "issuer-1", "webhooks-1"]
-    names += [f"{role}-2" for role in shape.doubles if chance.random() < 0.4]
-    services = []
-    for name in names:
-        role = name.partition("-")[0]
-        arguments = ("--roles", role, *(("--port", "0") if role == "api" else ()))
-        service = Service(folder, *arguments, name=name, settings={"OTA_CM_INSTANCE": name})
-        services.append(ServiceTarget(name, service, *_ROLES[role]))
-    first = services[0].service
-    return services, PostgresTarget(first.data, first.dsn, _POSTGRES_WEIGHT)
-
-
-@contextmanager
-def _running(services: list[ServiceTarget]) -> Iterator[None]:
-    """Under their supervisors; none of them outlives the round."""
-    try:
-        for one in services:
-            one.start()
-        yield
-    finally:
-        for one in services:
-            one.leave()
-        for one in services:
-            one.service.clean_up()
-
-
-def _run(
-    report: Report,
-    shape: Shape,
-    folder: Path,
-    services: list[ServiceTarget],
-    postgres: PostgresTarget,
-    history: History,
-) -> None:
-    first = services[0].service
+def _run(report: Report, shape: Shape, folder: Path, deployed: Deployment, history: History) -> None:
+    first = deployed.first
     with _timed(report, "started in"):
-        _wait_until_ready(services)
-    targets: list[Target] = [*services, postgres]
-    with running_endpoint(folder, **_RECEIVER) as endpoint:
+        deployed.wait_until_ready()
+    with running_endpoint(folder, **_RECEIVER) as endpoint, ExitStack() as stack:
         venue = Venue(first, endpoint)
-        apis = {one.name: _connects(one.service, venue.key) for one in services if one.name.startswith("api")}
+        apis = {one.name: _connects(one.service, venue.key) for one in deployed.apis}
         crowd = Crowd(report.seed, venue.partner_id, apis, history)
-        with _watched(first.dsn, endpoint) as watch:
+        heard = stack.enter_context(listening(folder, deployed.kafka)) if deployed.kafka is not None else None
+        with _watched(first.dsn, endpoint, deployed.kafka, heard) as watches:
             crowd.start()
             try:
-                _storm(report, plan(report.seed, shape, targets), targets, Moments(first.dsn, history), history)
+                _storm(report, plan(report.seed, shape, deployed.targets), deployed, history)
             finally:
                 crowd.stop()
             with _timed(report, "settled and told in"):
-                _wait_until_ready(services)
+                deployed.wait_until_ready()
                 _wait_until_done(report, venue)
         with _timed(report, "checked in"):
             crowd.read_all()
-            _check(report, venue, history, watch)
+            _check(report, venue, history, watches, heard)
 
 
-def _storm(report: Report, hits: list[Hit], targets: list[Target], moments: Moments, history: History) -> None:
-    storm = Storm(hits, {target.name: target for target in targets}, moments, history, report.seed)
+def _storm(report: Report, hits: list[Hit], deployed: Deployment, history: History) -> None:
+    targets = {target.name: target for target in deployed.targets}
+    storm = Storm(hits, targets, Moments(deployed.first.dsn, history), history, report.seed)
     try:
         with _timed(report, "hit for"):
             storm.run()
@@ -174,32 +151,45 @@ def _storm(report: Report, hits: list[Hit], targets: list[Target], moments: Mome
             report.faults["stuck"] = [f"commands are not taken {_GOES_ON_SECONDS:g} s after the last hit"]
 
 
-def _check(report: Report, venue: Venue, history: History, watch: Watch) -> None:
+def _check(report: Report, venue: Venue, history: History, watches: list[Watching], heard: Heard | None) -> None:
     database = read_database(venue.dsn)
     arrived = venue.endpoint.deliveries(venue.secret)
-    report.counts = _counts(history, database, arrived, watch)
+    report.counts = _counts(history, database, arrived, watches)
     checks: dict[str, Iterable[str]] = {
         "answers that break the contract by themselves": history.surprises,
-        "noted as done before it was": watch.faults,
+        "noted as done before it was": [fault for watch in watches for fault in watch.faults],
         "the log": faults_of_log(database),
+        "jobs": faults_of_jobs(database),
         "answers against the log": faults_of_calls(history.calls, database),
         "calls that fit no order of them": faults_of_order(history.calls),
         "webhooks": faults_of_webhooks(arrived, database),
         "reads": faults_of_reads(venue.partner(), venue.operator, venue.partner_id, database),
         "read model against a replay": faults_of_read_model(venue.dsn),
     }
+    if heard is not None:
+        records = heard.all_of(database, _HEARD_SECONDS)
+        checks["topic against the log"] = faults_of_topic(records, database)
+        report.counts |= {"messages": len(records), "messages again": len(repeats(records))}
+        report.counts |= {f"jobs by {name}": count for name, count in jobs_by_issuer(database).items()}
     report.faults |= {check: found for check, faults in checks.items() if (found := list(faults))}
 
 
 @contextmanager
-def _watched(dsn: str, endpoint: Endpoint) -> Iterator[Watch]:
+def _watched(
+    dsn: str, endpoint: Endpoint, kafka: KafkaSettings | None, heard: Heard | None
+) -> Iterator[list[Watching]]:
     asks = Endpoint(endpoint.port)  # a connection of its own: it is asked from another thread
-    watch = Watch(dsn, lambda: set(asks.arrived_ids()))
-    watch.start()
+    consumers = ("issuer", "orders", "webhooks") if kafka is None else ("orders", "webhooks")
+    watches: list[Watching] = [Watch(dsn, lambda: set(asks.arrived_ids()), consumers)]
+    if kafka is not None and heard is not None:
+        watches.append(OffsetsWatch(dsn, kafka, heard))
+    for watch in watches:
+        watch.start()
     try:
-        yield watch
+        yield watches
     finally:
-        watch.stop()
+        for watch in watches:
+            watch.stop()
         asks.close()
 
 
@@ -214,11 +204,6 @@ def _timed(report: Report, what: str) -> Iterator[None]:
         yield
     finally:
         report.seconds[what] = time.monotonic() - began
-
-
-def _wait_until_ready(services: Iterable[ServiceTarget]) -> None:
-    for one in services:
-        one.wait_until_ready(_READY_SECONDS)
 
 
 def _wait_until_done(report: Report, venue: Venue) -> None:
@@ -238,7 +223,7 @@ def _undone(venue: Venue) -> list[str]:
         return [repr(away)]
 
 
-def _counts(history: History, database: Database, arrived: list[Delivery], watch: Watch) -> dict[str, int]:
+def _counts(history: History, database: Database, arrived: list[Delivery], watches: list[Watching]) -> dict[str, int]:
     commands = Counter(call.outcome for call in history.calls if call.operation != "get")
     settled = [event for event in database.events if event.topic in SETTLED]
     return {
@@ -253,7 +238,7 @@ def _counts(history: History, database: Database, arrived: list[Delivery], watch
         "webhooks": len({one.webhook_id for one in arrived}),
         "repeats": len(arrived) - len({one.webhook_id for one in arrived}),
         "calls of the busiest reference": max(map(len, by_reference(history.calls).values()), default=0),
-        "looks at what is noted as done": watch.looks,
+        **{watch.counted: watch.looks for watch in watches},
     }
 
 

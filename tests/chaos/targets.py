@@ -1,4 +1,4 @@
-"""What a round may hit: each process of the service, and PostgreSQL. A broker or a relay would be one more target.
+"""What a round may hit: each process of the service, and PostgreSQL. (The broker is in broker_target.py.)
 
 A target says in which ways it can be hit, and does it. Whoever is killed comes back without the round's doing: service
 processes by their supervisor, PostgreSQL by the service.

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 from types import MappingProxyType
 
 import msgspec
 import psycopg
 import pytest
 
+from infra.kafka.settings import KafkaSettings
 from tests.chaos.answers import faults_of_calls
 from tests.chaos.calls import FIRST, ORDER, SECOND, call, create, order
+from tests.chaos.heard import Heard
 from tests.chaos.history import Call, Told
+from tests.chaos.jobs import faults_of_jobs
+from tests.chaos.offsets import OffsetsWatch
 from tests.chaos.storm import Shape, plan
 from tests.chaos.targets import Struck, Target
 from tests.chaos.watch import Watch
@@ -137,6 +143,63 @@ def test_what_is_noted_as_done_and_is_not_is_seen(dsn: str) -> None:
         sound.look(connection)
         sound.look(connection)
         assert len(sound.faults) == 1
+
+
+def test_an_offset_past_an_order_that_nobody_picked_up_is_seen(dsn: str, tmp_path: Path) -> None:
+    lines = tmp_path / "heard.jsonl"
+    lines.write_text(
+        "".join(_heard(offset, version, kind) for offset, version, kind in ((4, 1, "submitted"), (5, 2, "scheduled")))
+    )
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        connection.execute(_STORE, (_STREAM, 1, "order.submitted.v1", 1))
+        watch = OffsetsWatch(dsn, KafkaSettings(("127.0.0.1:1",)), Heard(lines))
+        watch.look({7: 4}, connection)
+        assert (watch.looks, watch.faults) == (0, [])
+        watch.look({7: 5}, connection)
+        assert (watch.looks, len(watch.faults)) == (1, 1)
+        connection.execute(_STORE, (_STREAM, 2, "order.scheduled.v1", 2))
+        sound = OffsetsWatch(dsn, KafkaSettings(("127.0.0.1:1",)), Heard(lines))
+        sound.look({7: 6}, connection)
+        assert (sound.looks, sound.faults) == (1, [])
+        # What is heard later than it was committed is looked at then.
+        with lines.open("a") as more:
+            more.write(_heard(6, 3, "submitted"))
+        sound.look({7: 9}, connection)
+        assert (sound.looks, len(sound.faults)) == (2, 1)
+
+
+def _heard(offset: int, version: int, kind: str) -> str:
+    headers = {"ce_type": f"ota.cm.order.{kind}.v1", "ce_sequence": str(version)}
+    return json.dumps({"partition": 7, "offset": offset, "key": _STREAM, "headers": headers, "value": ""}) + "\n"
+
+
+def _work(position: int, topic: str, at: str, **data: object) -> Event:
+    return Event(position, ORDER, position, topic, "", "issuer", data, f"2026-01-01T10:00:{at}Z")
+
+
+def _leased(owner: str, until: str) -> dict[str, object]:
+    return {"jobId": "job", "lease": {"owner": owner, "until": f"2026-01-01T10:00:{until}Z"}}
+
+
+_BEGUN = _work(1, "order.processing.v1", "00.000000", **_leased("issuer-1:7:a", "10"))
+_TAKEN_OVER = _work(2, "order.issuance_resumed.v1", "10.000001", **_leased("issuer-2:8:b", "20"))
+_DEFERRED = _work(2, "order.issuance_deferred.v1", "01", jobId="job", retryAt="2026-01-01T10:00:03Z")
+_ISSUED = _work(4, "order.issued.v1", "12", issuance={"jobId": "job"})
+
+
+@pytest.mark.parametrize(
+    ("events", "faults"),
+    [
+        ([_BEGUN, _TAKEN_OVER, _ISSUED], 0),
+        ([_BEGUN, _DEFERRED, replace(_TAKEN_OVER, occurred_at="2026-01-01T10:00:03Z"), _ISSUED], 0),
+        ([_BEGUN, replace(_TAKEN_OVER, occurred_at="2026-01-01T10:00:09.999Z"), _ISSUED], 1),
+        ([_BEGUN, _DEFERRED, replace(_TAKEN_OVER, occurred_at="2026-01-01T10:00:02Z"), _ISSUED], 1),
+        ([_BEGUN, _ISSUED, replace(_ISSUED, position=5)], 1),
+    ],
+    ids=["taken over in time", "put off", "taken from its owner", "before it was to be tried again", "issued twice"],
+)
+def test_two_issuers_at_one_job_are_found(events: list[Event], faults: int) -> None:
+    assert len([*faults_of_jobs(Database(events, []))]) == faults
 
 
 class _Anything:

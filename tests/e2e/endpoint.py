@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from standardwebhooks import Webhook
 
@@ -38,7 +39,12 @@ class Endpoint:
 
     def attempts(self) -> int:
         """How many there were so far, at any address of it."""
-        return len(self._client.got("GET", "/deliveries"))
+        return len(self.arrived())
+
+    def arrived(self) -> list[dict[str, Any]]:
+        """All attempts so far, in order, as they arrived: path, headers, body, the status of the answer."""
+        arrived: list[dict[str, Any]] = self._client.got("GET", "/deliveries")
+        return arrived
 
     def deliveries(self, secret: str, *, since: int = 0) -> list[Delivery]:
         """All attempts at `url` so far, in order; without those among the first `since` of all attempts.
@@ -47,7 +53,7 @@ class Endpoint:
         """
         verifier = Webhook(secret)
         arrived = []
-        for one in self._client.got("GET", "/deliveries")[since:]:
+        for one in self.arrived()[since:]:
             if one["path"] != _PATH:
                 continue
             verifier.verify(one["body"], one["headers"])

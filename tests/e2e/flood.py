@@ -109,6 +109,13 @@ def _fault_of_refusal(answer: Answer) -> str | None:
     return None
 
 
+def stored_orders(dsn: str) -> Stored:
+    with psycopg.connect(dsn) as connection:
+        row = connection.execute(_WAITS).fetchone()
+    assert row is not None
+    return Stored(*row)
+
+
 def services(make: Callable[..., Service], max_backlog_seconds: float) -> tuple[Service, Service]:
     """The api alone, and all the other roles, both ready."""
     settings = {"OTA_CM_MAX_BACKLOG_SECONDS": f"{max_backlog_seconds:g}"}
@@ -135,31 +142,28 @@ def flood(
     memory_before = resident_mib(api.pid)
 
     offered = min(times * settles_per_second, most)
-    generator = _generator(
+    flooding = generator(
         *as_partner,
         *("--rate", f"{offered:.0f}", "--seconds", f"{seconds:g}", "--warm-up", "0"),
         *("--connections", str(connections), "--greet"),
     )
     reads = []
-    while generator.poll() is None:
+    while flooding.poll() is None:
         prober.create()
         reads.append(prober.read())
         time.sleep(0.1)
-    load = _result(generator)
+    load = result_of(flooding)
     ended = load.last_answer_ns / 1e9
     recovered_after = _recovered(prober, ended, max(10 * normal_ms, 50.0))
     _wait_until_settled(operator)
     settled_after = time.monotonic() - ended
     memory_peak = resident_mib(api.pid, peak=True)
 
-    with psycopg.connect(api.dsn) as connection:
-        row = connection.execute(_WAITS).fetchone()
-    assert row is not None
     result = Flooded(
         settles_per_second=settles_per_second,
         load=load,
         accepted=sum(one.all_status.get("201", 0) for one in (calibration, load)) + prober.accepted,
-        stored=Stored(*row),
+        stored=stored_orders(api.dsn),
         api_memory_before_mib=memory_before,
         api_memory_peak_mib=memory_peak,
         reads_ms=max(reads),
@@ -173,7 +177,7 @@ def flood(
 def _calibrated(as_partner: tuple[str, ...], operator: Client, api: Service) -> tuple[LoadResult, float]:
     """What settles in a second: a few seconds of orders as fast as they are taken, until all have settled."""
     seconds = ("--seconds", "2", "--warm-up", "0")
-    load = _result(_generator(*as_partner, *seconds, "--connections", str(_CALIBRATING_CONNECTIONS)))
+    load = result_of(generator(*as_partner, *seconds, "--connections", str(_CALIBRATING_CONNECTIONS)))
     _wait_until_settled(operator)
     with psycopg.connect(api.dsn) as connection:
         row = connection.execute(
@@ -184,12 +188,12 @@ def _calibrated(as_partner: tuple[str, ...], operator: Client, api: Service) -> 
     return load, float(row[0])
 
 
-def _generator(*arguments: str) -> subprocess.Popen[str]:
+def generator(*arguments: str) -> subprocess.Popen[str]:
     command = [sys.executable, "-m", "tests.bench.load", "create", *arguments]
     return subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
-def _result(generator: subprocess.Popen[str]) -> LoadResult:
+def result_of(generator: subprocess.Popen[str]) -> LoadResult:
     said, complaints = generator.communicate()
     assert generator.returncode == 0, complaints[-4000:]
     return msgspec.json.decode(said, type=LoadResult)

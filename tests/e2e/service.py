@@ -24,7 +24,7 @@ OPERATOR_KEY = "operator-key-of-the-end-to-end-tests"
 _ADDRESS = re.compile(r"ready at http://127\.0\.0\.1:(\d+)")
 
 # What a developer's own shell may hold, and what no test must depend on; without bytecode, a start takes twice as long.
-_FOREIGN = re.compile("^(OTA_CM_|DATABASE_URL$|KAFKA_|PYTHONDONTWRITEBYTECODE$)")
+_FOREIGN = re.compile("^(OTA_CM_|OTEL_|DATABASE_URL$|KAFKA_|PYTHONDONTWRITEBYTECODE$)")
 
 SETTINGS: Mapping[str, str] = {
     "OTA_CM_OPERATOR_KEY": OPERATOR_KEY,

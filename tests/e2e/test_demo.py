@@ -64,7 +64,7 @@ def test_the_walk_through_shows_every_step_with_its_time_and_leaves_nothing(temp
     told, errors = demo.communicate(timeout=90)
 
     assert (demo.returncode, errors) == (0, "")
-    steps = [" ".join(found["told"].split()) for line in told.splitlines() if (found := _TIMED.match(line))]
+    steps = steps_of(told)
     assert len(steps) == len(STEPS)
     assert all(step.startswith(expected) for step, expected in zip(steps, STEPS, strict=True)), steps
     assert f"All {len(STEPS)} steps went as expected" in told
@@ -84,7 +84,7 @@ def test_ctrl_c_stops_everything_and_leaves_nothing(temporary: Path) -> None:
     assert errors == "channel-manager: stopped by SIGINT; everything is stopped and removed\n"
     assert demo.returncode == 128 + signal.SIGINT
     assert list(temporary.iterdir()) == []
-    assert _processes_in(temporary) == []
+    assert processes_in(temporary) == []
 
 
 def test_a_signal_while_the_database_starts_leaves_no_server_behind(temporary: Path) -> None:
@@ -98,7 +98,7 @@ def test_a_signal_while_the_database_starts_leaves_no_server_behind(temporary: P
 
     assert demo.returncode == 128 + signal.SIGTERM, errors
     assert list(temporary.iterdir()) == []
-    assert _processes_in(temporary) == []
+    assert processes_in(temporary) == []
 
 
 def test_a_start_that_fails_is_told_in_one_line(temporary: Path) -> None:
@@ -127,7 +127,12 @@ def test_a_surprise_is_told_and_the_log_is_kept(temporary: Path) -> None:
     assert '"demo_failed"' in log.read_text()
 
 
-def _processes_in(folder: Path) -> list[str]:
+def steps_of(told: str) -> list[str]:
+    """What was sent and what came, of each step, without its time."""
+    return [" ".join(found["told"].split()) for line in told.splitlines() if (found := _TIMED.match(line))]
+
+
+def processes_in(folder: Path) -> list[str]:
     """Who has something of the folder on its command line."""
     found = []
     for process in Path("/proc").glob("[0-9]*/cmdline"):

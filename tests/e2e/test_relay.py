@@ -177,9 +177,10 @@ def _figures_are_told(running: Service) -> None:
     with urllib.request.urlopen(f"http://127.0.0.1:{running.port}/metrics", timeout=20) as answer:
         scraped = set(re.findall(r"^# TYPE (ota_cm_\w+) ", answer.read().decode(), re.MULTILINE))
     readme = (REPOSITORY / "README.md").read_text()
-    told = set(re.findall(r"^\| `(ota_cm_relay_\w+)[`{]", readme, re.MULTILINE))
-    assert told == {name for name in scraped if name.startswith("ota_cm_relay_")}
-    assert len(told) > 3
+    of_kafka = ("ota_cm_relay_", "ota_cm_feed_", "ota_cm_dead_letters")
+    told = {name for name in re.findall(r"^\| `(ota_cm_\w+)[`{]", readme, re.MULTILINE) if name.startswith(of_kafka)}
+    assert told == {name for name in scraped if name.startswith(of_kafka)}
+    assert len(told) > 8
 
 
 def test_a_topic_that_does_not_fit_is_told_at_the_start(

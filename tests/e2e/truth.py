@@ -33,6 +33,7 @@ class Event:
     correlation_id: str
     scope: str
     data: dict[str, Any]
+    occurred_at: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +83,7 @@ def read_database(dsn: str) -> Database:
                 metadata["correlationId"],
                 metadata["actor"]["scope"],
                 state["data"],
+                metadata["occurredAt"],
             )
         )
     return Database(events, [QueuedDelivery(f"msg_{id_.hex}", *rest) for id_, *rest in queue])

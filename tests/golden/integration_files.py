@@ -29,6 +29,8 @@ def message_of_stored(topic: str) -> Message:
 
 
 def shown(message: Message) -> dict[str, Any]:
+    assert message.key is not None
+    assert message.value is not None
     return {
         "key": message.key.decode(),
         "headers": {name: value.decode() for name, value in message.headers},

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from infra.kafka import client_logs
+from infra import library_logs
 from infra.kafka.client_logs import spare_client_logs
 
 
@@ -25,7 +25,7 @@ def lines(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     """What the root's handlers are given of the library."""
     library, root, kept = logging.getLogger("aiokafka"), logging.getLogger(), _Kept()
     handlers, propagate = library.handlers[:], library.propagate
-    monkeypatch.setattr(client_logs, "_SECONDS", 3600.0)
+    monkeypatch.setattr(library_logs, "_SECONDS", 3600.0)
     library.handlers[:] = []
     root.addHandler(kept)
     spare_client_logs()
@@ -46,6 +46,6 @@ def test_a_line_is_passed_on_once_for_all_its_values(lines: list[str]) -> None:
 def test_later_it_says_how_many_were_left_out(lines: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     for _ in range(3):
         logging.getLogger("aiokafka").warning("node %s is away", 1)
-    monkeypatch.setattr(client_logs, "_SECONDS", 0.0)
+    monkeypatch.setattr(library_logs, "_SECONDS", 0.0)
     logging.getLogger("aiokafka").warning("node %s is away", 1)
     assert lines == ["node 1 is away", "node 1 is away (and 2 more like it)"]

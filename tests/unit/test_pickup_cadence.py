@@ -23,6 +23,7 @@ CADENCE = 60.0
 class Shop:
     """A feed of prepared batches and an issuance, which note in their order what was waited for and what settled."""
 
+    exclusive = True
     moved_at = 0.0
 
     def __init__(self, sizes: Sequence[int], *, fails_first: bool = False) -> None:
@@ -47,8 +48,6 @@ class Shop:
 
     async def commit(self, batch: Batch) -> None:
         assert batch is self._left.pop(0)
-
-    def relayed(self, position: int) -> None: ...
 
     def passed(self, order_id: UUID, position: int) -> bool:  # noqa: ARG002 - the port's
         return False

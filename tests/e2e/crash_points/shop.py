@@ -5,8 +5,6 @@ Its receiver of webhooks and its checks are no part of what dies.
 
 from __future__ import annotations
 
-import json
-import signal
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -15,7 +13,6 @@ from dataclasses import replace
 from typing import Any, LiteralString
 
 import psycopg
-import pytest
 
 from infra.crash_points import CrashPoint
 from tests.e2e.client import Answer, Client, NoAnswer
@@ -30,7 +27,6 @@ from tests.e2e.truth import Database, faults_of_answers, faults_of_log, faults_o
 # A dead issuer's own lease lasts five seconds, that of an order ten, and a job to be destroyed is asked again after
 # eight; the machine may be busy with other tests.
 WHOLE_SECONDS = 60.0
-DEATH_SECONDS = 60.0
 LOOK_SECONDS = 0.2
 CUSTOMERS = 3
 
@@ -289,19 +285,6 @@ class Shop:
             *faults_of_read_model(self.dsn),
         ]
         assert not faults, f"{len(faults)} faults\n" + "\n".join(faults[:20])
-
-
-def at(*points: CrashPoint) -> pytest.MarkDecorator:
-    """Marks a test as the one of these crash points; it is told which."""
-    return pytest.mark.parametrize("point", points, ids=str)
-
-
-def dies(service: Service, point: CrashPoint) -> None:
-    """Wait for its death: by SIGKILL, and there."""
-    status = service.exit_status(DEATH_SECONDS)
-    assert status == -signal.SIGKILL, f"{status}\n{service.output()[-4000:]}"
-    said = service.output().splitlines()[-1]
-    assert json.loads(said) == {"event": "crash_point_reached", "point": point}, service.output()[-4000:]
 
 
 def _without(database: Database, orders: frozenset[str]) -> Database:

@@ -6,7 +6,8 @@ import pytest
 
 from infra.crash_points import CrashPoint
 from tests.e2e.client import NoAnswer
-from tests.e2e.crash_points.shop import Shop, at, dies
+from tests.e2e.crash_points.deaths import at, dies
+from tests.e2e.crash_points.shop import Shop
 
 WRITERS = "select pg_advisory_xact_lock(779501)"
 WAITING_WRITER = """

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from infra.crash_points import CrashPoint
-from tests.e2e.crash_points.shop import Shop, at, dies
+from tests.e2e.crash_points.deaths import at, dies
+from tests.e2e.crash_points.shop import Shop
 
 SETTLED = ("order.issued.v1", "order.drafted.v1", "order.failed.v1")
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from infra.crash_points import CrashPoint
-from tests.e2e.crash_points.shop import Shop, at, dies
+from tests.e2e.crash_points.deaths import at, dies
+from tests.e2e.crash_points.shop import Shop
 
 BESIDE = "select to_regclass('orders_beside') is not null"
 

@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 from infra.crash_points import CrashPoint
 from infra.kafka.settings import KafkaSettings
-from tests.e2e.crash_points.shop import Shop, at, dies
+from tests.e2e.crash_points.deaths import at, dies
+from tests.e2e.crash_points.shop import Shop
 from tests.e2e.service import wait_for
 from tests.e2e.topic import faults_of_topic, kafka_environment, records, repeats
 

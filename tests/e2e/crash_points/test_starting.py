@@ -6,8 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from infra.crash_points import CrashPoint
+from tests.e2e.crash_points.deaths import at, dies
 from tests.e2e.crash_points.partner import new_partner, publish_sample
-from tests.e2e.crash_points.shop import MakeService, Shop, at, dies
+from tests.e2e.crash_points.shop import MakeService, Shop
 from tests.e2e.service import Service
 
 

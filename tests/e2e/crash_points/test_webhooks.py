@@ -7,8 +7,9 @@ from collections.abc import Callable
 import pytest
 
 from infra.crash_points import CrashPoint
+from tests.e2e.crash_points.deaths import at, dies
 from tests.e2e.crash_points.partner import new_partner
-from tests.e2e.crash_points.shop import Shop, at, dies
+from tests.e2e.crash_points.shop import Shop
 from tests.e2e.service import wait_for
 
 SETTLES = """

@@ -7,10 +7,10 @@ import json
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from io import BytesIO
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -24,6 +24,9 @@ from services.projector.role import projector_role
 from services.settings import read_settings
 from tests.integration.api.ordering import CATALOG
 from tests.integration.api.serving import OPERATOR_KEY, Answer, environment
+
+if TYPE_CHECKING:
+    from infra.telemetry.traces import Traces
 
 TICKET = CATALOG["items"][0]
 COFFEE = {
@@ -214,10 +217,11 @@ def now() -> datetime:
 
 
 @asynccontextmanager
-async def opened(dsn: str, **settings: str) -> AsyncIterator[Shop]:
+async def opened(dsn: str, traces: Traces | None = None, /, **settings: str) -> AsyncIterator[Shop]:
     """An instance of the role api on this database. `settings`: beside or instead of those of a test."""
     async with AsyncExitStack() as stack:
         running = await stack.enter_async_context(platform(read_settings(environment(dsn, **settings))))
+        running = replace(running, traces=traces)
         listening = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
         listening.setblocking(False)
         await stack.enter_async_context(api_role(running, listening, running.settings.public_url or ""))
@@ -226,9 +230,9 @@ async def opened(dsn: str, **settings: str) -> AsyncIterator[Shop]:
 
 
 @asynccontextmanager
-async def stocked(dsn: str, **settings: str) -> AsyncIterator[Shop]:
+async def stocked(dsn: str, traces: Traces | None = None, /, **settings: str) -> AsyncIterator[Shop]:
     """The same with a catalog, and a partner with its key."""
-    async with opened(dsn, **settings) as shop:
+    async with opened(dsn, traces, **settings) as shop:
         await shop.publish()
         shop.partner_id = await shop.partner()
         shop.key = await shop.partner_key(shop.partner_id)

@@ -2,17 +2,10 @@
 
 from __future__ import annotations
 
-import datetime
-import ipaddress
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from infra.kafka.errors import KafkaRefused
 from infra.kafka.local_broker import LocalBroker
@@ -20,43 +13,18 @@ from infra.kafka.producer import Message, TopicProducer
 from infra.kafka.settings import KafkaSettings
 from infra.kafka.topic import ensure_topic
 from tests.brokers import kafka_settings_of
+from tests.certificates import write_certificate
 from tests.kafka_records import read_topic
 
 LONG = 60.0
 PAGE = [Message(b"key", b"value")]
 
 
-def _write_certificate(folder: Path) -> tuple[Path, Path]:
-    """One that signs itself: what the broker shows, with its key, and what we trust."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
-    now = datetime.datetime.now(datetime.UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(now - datetime.timedelta(days=1))
-        .not_valid_after(now + datetime.timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    trusted, shown = folder / "ca.pem", folder / "broker.pem"
-    trusted.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
-    private = key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    shown.write_bytes(private + trusted.read_bytes())
-    return trusted, shown
-
-
 @pytest.fixture(scope="module")
 def entered(local_broker: type[LocalBroker], tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaSettings]:
     """A broker that knows two users, `us`, who may do everything, and `stranger`, who may do nothing."""
     folder = tmp_path_factory.mktemp("broker")
-    trusted, shown = _write_certificate(folder)
+    trusted, shown = write_certificate(folder)
     login = "org.apache.kafka.common.security.plain.PlainLoginModule required"
     users = 'user_us="open sesame" user_stranger="knock knock"'
     broker = local_broker(

@@ -101,16 +101,16 @@ class Stage:
         producer: Publishes,
         *,
         pace: Pace = QUICK,
-        prepare: Callable[[], Awaitable[object]] | None = None,
+        just_before_sending: Callable[[], None] = lambda: None,
     ) -> Relay:
         async def no_catalog() -> None:
-            return None
+            just_before_sending()
 
         return Relay(
             log=PublicLog(self.reads),
             producer=producer,
             pool=self.pool,
-            prepare=prepare or (lambda: ensure_topic(self.kafka)),
+            prepare=lambda: ensure_topic(self.kafka),
             held=lambda: self.lease_is_held,
             figures=self.figures,
             epoch=1,

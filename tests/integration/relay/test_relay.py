@@ -116,6 +116,19 @@ async def test_a_lease_that_is_over_sends_nothing_more(stage: Stage) -> None:
     assert (kafka.pages, await stage.position()) == ([], 0)
 
 
+async def test_a_page_that_was_read_under_a_lease_that_is_over_is_not_sent(stage: Stage) -> None:
+    """As for a process that was stopped between the two."""
+    await stage.store(lives(200))
+    kafka = Held()
+
+    def stopped_here() -> None:
+        stage.lease_is_held = False
+
+    async with asyncio.timeout(SECONDS):
+        await stage.relay(kafka, just_before_sending=stopped_here).run(stage.woken)
+    assert (kafka.pages, await stage.position()) == ([], 0)
+
+
 async def test_a_lease_that_ends_while_a_page_is_under_way_ends_with_it(stage: Stage) -> None:
     """As for a process that was stopped and goes on: at most the page in its hands is repeated."""
     await stage.store(lives(200))

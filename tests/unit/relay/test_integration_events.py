@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import NamedTuple
 from uuid import UUID
 
 import msgspec
@@ -12,7 +14,6 @@ import pytest
 from domain.order.content import OrderContent, OrderIdentity, OrderLine
 from domain.order.events import IssuanceStarted, OrderEvent, OrderFailed, OrderRemoved, OrderSubmitted
 from infra.event_store.mapper import Actor, EventMapper, Metadata
-from infra.kafka.producer import Message
 from services.relay.integration_events import PUBLIC, LoggedEvent, NotMappable, public_message
 from tests.golden.examples import EXAMPLES, METADATA, STREAM, ReadableSeal
 
@@ -28,16 +29,27 @@ NOT_PUBLIC = (
 )
 
 
-def message(event: object, metadata: Metadata = METADATA, *, epoch: int = 1, venue_id: UUID | None = None) -> Message:
+class Told(NamedTuple):
+    """A message, with nothing missing."""
+
+    key: bytes
+    value: bytes
+    headers: Sequence[tuple[str, bytes]]
+
+
+def message(event: object, metadata: Metadata = METADATA, *, epoch: int = 1, venue_id: UUID | None = None) -> Told:
     row = MAPPER.to_row(event, MAPPER.metadata(metadata), ReadableSeal())
-    return public_message(LoggedEvent(70, STREAM, 5, row.topic, row.state), epoch, venue_id)
+    told = public_message(LoggedEvent(70, STREAM, 5, row.topic, row.state), epoch, venue_id)
+    assert told.key is not None
+    assert told.value is not None
+    return Told(told.key, told.value, told.headers)
 
 
 def example(kind: type[OrderEvent]) -> OrderEvent:
     return next(event for event in EXAMPLES.values() if isinstance(event, kind))
 
 
-def headers(of: Message) -> dict[str, str]:
+def headers(of: Told) -> dict[str, str]:
     return {name: value.decode() for name, value in of.headers}
 
 
