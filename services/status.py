@@ -123,8 +123,15 @@ class StatusReport:
         return _with_group(figures, kafka)
 
     async def _read(self) -> Figures:
-        consumers = await self._reads.rows(_CONSUMERS, (self._consumers,))
-        in_flight = await self._in_flight.counts()
+        # All at once: one after the other, a slow database would be asked for longer than a caller waits.
+        consumers, in_flight, oldest_due, deliveries, parked_events, voids = await asyncio.gather(
+            self._reads.rows(_CONSUMERS, (self._consumers,)),
+            self._in_flight.counts(),
+            self._in_flight.oldest_due(self._now()),
+            backlog(self._reads),
+            parked_count(self._reads),
+            voids_waiting(self._reads),
+        )
         return Figures(
             consumers=[
                 ConsumerStatus(name, position, head, max(head - position, 0), halted)
@@ -134,10 +141,10 @@ class StatusReport:
             lag_seconds={name: max(seconds or 0.0, 0.0) for name, _, _, _, seconds in consumers},
             in_flight=in_flight.counts,
             oldest_in_flight_seconds=self._since(in_flight.oldest_submitted_at),
-            oldest_due_seconds=self._since(await self._in_flight.oldest_due(self._now())),
-            deliveries=await backlog(self._reads),
-            parked_events=await parked_count(self._reads),
-            voids_waiting=await voids_waiting(self._reads),
+            oldest_due_seconds=self._since(oldest_due),
+            deliveries=deliveries,
+            parked_events=parked_events,
+            voids_waiting=voids,
             dead_letters=None,
         )
 

@@ -11,6 +11,8 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewPartitions, NewTopic, RecordsToDelete
 
 from infra.kafka.connection import client_options
+from infra.kafka.errors import KafkaUnavailable
+from infra.kafka.group_figures import GroupFigures, group_figures
 from infra.kafka.settings import KafkaSettings
 from infra.kafka.topic import ensure_topic, find_topic
 
@@ -40,6 +42,16 @@ async def read_topic(settings: KafkaSettings, topic: str | None = None) -> list[
         return sorted(records, key=lambda record: (record.partition, record.offset))
     finally:
         await consumer.stop()
+
+
+async def figures_of(settings: KafkaSettings) -> GroupFigures:
+    """Of the group and the dead letters; also of a topic that was made a moment ago."""
+    async with asyncio.timeout(_SECONDS):
+        while True:
+            try:
+                return await group_figures(settings, _SECONDS)
+            except KafkaUnavailable:
+                await asyncio.sleep(0.05)
 
 
 async def make_topic(settings: KafkaSettings, config: Mapping[str, str]) -> None:

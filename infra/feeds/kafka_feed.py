@@ -7,8 +7,7 @@ again. With Kafka away nothing is handed out; it goes on by itself once Kafka is
 from __future__ import annotations
 
 import asyncio
-import time
-from collections.abc import Awaitable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 from uuid import UUID
@@ -18,10 +17,11 @@ import structlog
 from infra.feeds.dead_letters import DeadLetters
 from infra.feeds.group_progress import GroupProgress
 from infra.feeds.kafka_figures import FeedFigures
-from infra.feeds.kafka_member import DRAIN_SECONDS, LONGEST_BATCH_SECONDS, Member, Spoilt, Taken
+from infra.feeds.kafka_member import DRAIN_SECONDS, LONGEST_BATCH_SECONDS, Member, Taken
+from infra.feeds.kafka_progress import KafkaProgress
+from infra.feeds.kafka_reader import Spoilt
 from infra.feeds.signals import Batch, FeedLost
 from infra.kafka.errors import KafkaRefused, KafkaUnavailable
-from infra.kafka.partitions import partition_of
 from infra.kafka.topic import ensure_topic
 from infra.postgres.errors import DatabaseUnavailable
 
@@ -33,7 +33,6 @@ CONSUMER: Final = "issuer"
 
 POLL_SECONDS: Final = 0.5
 QUIET_SECONDS: Final = 1.0
-FOLLOW_SECONDS: Final = 1.0
 TOPIC_SECONDS: Final = 10.0
 WAITS: Final = (0.2, 0.5, 1.0, 2.0)
 REFUSED_WAIT: Final = 5.0
@@ -74,7 +73,8 @@ class KafkaFeed:
         self._member_name = member_name
         self._longest_batch = LONGEST_BATCH_SECONDS + longest_wait
         self._drain_seconds = drain_seconds
-        self._progress = GroupProgress(pool, CONSUMER)
+        self._told = GroupProgress(pool, CONSUMER)
+        self._progress = KafkaProgress(self._told)
         self._dead_letters: DeadLetters | None = None
         self._member: Member | None = None
         self._leaving: set[asyncio.Task[None]] = set()
@@ -82,26 +82,16 @@ class KafkaFeed:
         self._singly = False
         self._halted: str | None = "not joined yet"
         self._hand: Batch | None = None
-        self._passed: dict[int, int] = {}
-        self._partitions = 0
-        self._moved_at = self._group_moved_at = time.monotonic()
-        self._has_more = False
-        self._handled = self._told = 0
-        self._group_handled: int | None = None
 
     @property
     def moved_at(self) -> float:
-        """Where nothing is left for us to do, the others' moves count too: what they have before them is no standstill
-        of ours, and none of our business."""
-        if self._has_more or self._hand is not None:
-            return self._moved_at
-        return max(self._moved_at, self._group_moved_at)
+        return self._progress.moved_at(has_hand=self._hand is not None)
 
     async def start(self) -> None:
         """Needs no Kafka: the group is joined by who asks for a batch."""
-        self._moved_at = time.monotonic()
+        self._progress.begin()
         if self._following is None:
-            self._following = asyncio.create_task(self._follow(), name="kafka_feed_progress")
+            self._following = asyncio.create_task(self._progress.follow(lambda: self._member), name="kafka_progress")
 
     async def stop(self) -> None:
         """Leave the group, so that others get the partitions at once."""
@@ -165,20 +155,11 @@ class KafkaFeed:
             raise
         finally:
             cursor.member.put_down()
-        self._finished(cursor.taken)
+        self._progress.finished(cursor.taken, cursor.member.partitions)
 
     def passed(self, order_id: UUID, position: int) -> bool:
         """Whether this order's signal at this position was handed out and committed; False where others would know."""
-        if not self._partitions:
-            return False
-        return position <= self._passed.get(partition_of(str(order_id).encode(), self._partitions), 0)
-
-    def _finished(self, taken: Taken) -> None:
-        for partition, position in taken.positions.items():
-            self._passed[partition] = max(position, self._passed.get(partition, 0))
-        if taken.signals:
-            self._handled = taken.signals[-1].position
-            self._moved_at = time.monotonic()
+        return self._progress.passed(order_id, position)
 
     def _is_ours(self, batch: Batch) -> bool:
         cursor = batch.cursor
@@ -191,6 +172,8 @@ class KafkaFeed:
             await self._join()
         member = self._member
         assert member is not None  # noqa: S101 - joined
+        if self._halted is not None:
+            await self._tell(None)
         taken = await member.take(POLL_SECONDS)
         if taken.letters:
             await self._bury(member, taken)
@@ -201,7 +184,7 @@ class KafkaFeed:
                 await member.commit(taken)
             finally:
                 member.put_down()
-            self._finished(taken)
+            self._progress.finished(taken, member.partitions)
         else:
             await member.commit_read(QUIET_SECONDS)
         return None
@@ -243,10 +226,7 @@ class KafkaFeed:
             self._leave(member)
             raise
         self._member, self._singly = member, False
-        self._partitions = member.partitions
         _log.info("kafka_group_joined", group=self._settings.group, name=self._member_name)
-        if self._halted is not None:
-            await self._tell(None)
 
     async def _ready_topics(self) -> None:
         await ensure_topic(self._settings, seconds=TOPIC_SECONDS)
@@ -275,45 +255,6 @@ class KafkaFeed:
             await self._tell(str(refused))
 
     async def _tell(self, halted: str | None) -> None:
-        if await self._known(self._progress.tell(halted)):
+        with suppress(DatabaseUnavailable):
+            await self._told.tell(halted)
             self._halted = halted
-
-    async def _follow(self) -> None:
-        """Each second: what the group does, and how far we have passed the log in partitions where nothing comes."""
-        while True:
-            await asyncio.sleep(FOLLOW_SECONDS)
-            if self._handled != self._told and await self._known(self._progress.store(self._handled)):
-                self._told = self._handled
-            try:
-                progress = await self._progress.look()
-            except DatabaseUnavailable:
-                continue
-            # Not for what we told ourselves, which may be late: a Kafka that is away keeps us waiting in between.
-            if self._group_handled not in {None, progress.handled} and progress.handled != self._told:
-                self._group_moved_at = time.monotonic()
-            self._group_handled = progress.handled
-            await self._pass_the_quiet(progress.relayed)
-
-    async def _pass_the_quiet(self, relayed: int) -> None:
-        """All of the log up to `relayed` was on the topic before its ends were asked for."""
-        member = self._member
-        if member is None:
-            self._has_more = False
-            return
-        try:
-            ended = await member.at_their_ends()
-        except (KafkaUnavailable, KafkaRefused):
-            return
-        if member is not self._member or ended is None:
-            return
-        self._partitions = member.partitions
-        for partition in ended:
-            self._passed[partition] = max(relayed, self._passed.get(partition, 0))
-        self._has_more = len(ended) < self.figures.partitions
-
-    async def _known(self, work: Awaitable[None]) -> bool:
-        try:
-            await work
-        except DatabaseUnavailable:
-            return False
-        return True

@@ -15,14 +15,15 @@ from typing import Any, Final, NamedTuple
 
 import structlog
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
-from aiokafka.errors import CorruptRecordException, IllegalStateError, KafkaConnectionError, KafkaError
+from aiokafka.errors import IllegalStateError, KafkaConnectionError, KafkaError
 
 from infra.feeds.dead_letters import DeadLetter
 from infra.feeds.kafka_figures import FeedFigures
-from infra.feeds.kafka_signals import Unreadable, position_of, signal_of
-from infra.feeds.signals import MAX_SIGNALS, FeedLost, OrderSignal
+from infra.feeds.kafka_reader import TopicReader
+from infra.feeds.signals import FeedLost, OrderSignal
 from infra.kafka.connection import REQUEST_MS, client_options, why_unreachable
-from infra.kafka.errors import KafkaUnavailable, translated
+from infra.kafka.errors import translated
+from infra.kafka.group_figures import end_offsets
 from infra.kafka.settings import KafkaSettings
 
 HEARTBEAT_MS: Final = 500
@@ -37,23 +38,12 @@ LONGEST_BATCH_SECONDS: Final = 300.0
 _METADATA_MS: Final = 15_000
 """A topic that was made again, or has more partitions, is noticed within that."""
 
-READ_AT_ONCE: Final = 2_000
-"""Messages, of which an order has about four."""
 _FETCH_BYTES: Final = 4 * 1024 * 1024
 _COMMIT_SECONDS: Final = 10.0
 _ANSWER_SECONDS: Final = 5.0
-_SINGLY_SECONDS: Final = 5.0
-_SINGLY_PAUSE: Final = 0.02
 _NOT_OF_A_NAME: Final = re.compile(r"[^A-Za-z0-9._-]")
 
-# What reading a record raises when its bytes are no record, or not one that the library can decode.
-_SPOILT: Final = (UnicodeDecodeError, CorruptRecordException)
-
 _log = structlog.get_logger()
-
-
-class Spoilt(Exception):
-    """A record's bytes cannot be read, and where it stands is not told: have a new member read `singly`."""
 
 
 class Taken(NamedTuple):
@@ -88,7 +78,6 @@ class Member(ConsumerRebalanceListener):  # type: ignore[misc] # the library is 
         singly: bool = False,
     ) -> None:
         self._settings = settings
-        self._submitted = submitted
         self._figures = figures
         self._drain_seconds = drain_seconds
         self._name = None if name is None else _NOT_OF_A_NAME.sub("-", name)[:200]
@@ -107,14 +96,12 @@ class Member(ConsumerRebalanceListener):  # type: ignore[misc] # the library is 
             fetch_max_bytes=_FETCH_BYTES,
         )
         self.generation = 0
-        self._uncommitted: dict[TopicPartition, int] = {}
-        self._positions: dict[int, int] = {}
         self._held: frozenset[TopicPartition] = frozenset()
         self._committed_at = time.monotonic()
         self._free = asyncio.Event()
         self._free.set()
         self._leaving = asyncio.Event()
-        self._singly_until = time.monotonic() + _SINGLY_SECONDS if singly else 0.0
+        self._reader = TopicReader(self._consumer, submitted, figures, singly=singly)
 
     async def join(self) -> None:
         """Returns when partitions were dealt out. Raises KafkaUnavailable, KafkaRefused; then `leave` it."""
@@ -149,25 +136,25 @@ class Member(ConsumerRebalanceListener):  # type: ignore[misc] # the library is 
 
         What holds signals or letters is in hand until it is put down. Raises KafkaUnavailable, KafkaRefused, Spoilt.
         """
-        signals: list[OrderSignal] = []
-        letters: list[DeadLetter] = []
         try:
-            if time.monotonic() < self._singly_until:
-                await self._read_singly(signals, letters)
-            else:
-                await self._read_together(seconds, signals, letters)
+            found = await self._reader.read(seconds)
         except BaseException as error:
             # What was read by now is nowhere in hand: nothing behind it may be committed any more.
-            if signals or letters or not isinstance(error, asyncio.CancelledError):
+            if not isinstance(error, asyncio.CancelledError) or self._reader.has_found:
                 self._leaving.set()
             if isinstance(error, KafkaError):
                 raise translated(error) from error
             raise
-        if signals or letters:
+        if found.signals or found.letters:
             self._free.clear()
-            self._held = frozenset(self._uncommitted)
-        signals.sort(key=_by_position)
-        return Taken(self.generation, tuple(signals), letters, dict(self._uncommitted), dict(self._positions))
+            self._held = frozenset(self._reader.uncommitted)
+        return Taken(
+            self.generation,
+            found.signals,
+            found.letters,
+            dict(self._reader.uncommitted),
+            dict(self._reader.positions),
+        )
 
     async def commit(self, taken: Taken) -> None:
         """What was taken is done with. Raises FeedLost where that cannot be said any more, and it will come again."""
@@ -181,8 +168,8 @@ class Member(ConsumerRebalanceListener):  # type: ignore[misc] # the library is 
             raise FeedLost from error
         if taken.generation == self.generation:
             for partition, offset in taken.offsets.items():
-                if self._uncommitted.get(partition) == offset:
-                    del self._uncommitted[partition]
+                if self._reader.uncommitted.get(partition) == offset:
+                    del self._reader.uncommitted[partition]
         self._committed_at = time.monotonic()
 
     def put_down(self) -> None:
@@ -192,82 +179,26 @@ class Member(ConsumerRebalanceListener):  # type: ignore[misc] # the library is 
 
     async def commit_read(self, quiet_seconds: float) -> None:
         """Commit what was read and held no signal, if nothing was committed for so long. Raises FeedLost."""
-        if self._uncommitted and time.monotonic() - self._committed_at >= quiet_seconds:
-            await self.commit(Taken(self.generation, (), [], dict(self._uncommitted), {}))
+        if self._reader.uncommitted and time.monotonic() - self._committed_at >= quiet_seconds:
+            await self.commit(Taken(self.generation, (), [], dict(self._reader.uncommitted), {}))
 
-    async def at_their_ends(self) -> set[int] | None:
-        """Which of our partitions hold nothing that was not read and finished; None: nothing can be said.
+    async def at_their_ends(self) -> Mapping[int, bool] | None:
+        """Of each of our partitions, whether all that it holds was read and finished; None: nothing can be said.
 
         What was on the topic when this was asked is counted. Raises KafkaUnavailable, KafkaRefused.
         """
         generation, mine = self.generation, list(self._consumer.assignment())
         try:
             async with asyncio.timeout(_ANSWER_SECONDS):
-                ends = await self._consumer.end_offsets(mine) if mine else {}
+                client = self._consumer._client
+                leaders = {one.partition: client.cluster.leader_for_partition(one) for one in mine}
+                ends = await end_offsets(client, self._settings.topic, leaders)
                 reached = {partition: await self._consumer.position(partition) for partition in mine}
         except (KafkaError, IllegalStateError, TimeoutError) as error:
             raise translated(error) from error
         if generation != self.generation:
             return None
-        done = [partition for partition in mine if partition not in self._held]
-        return {partition.partition for partition in done if reached[partition] >= ends[partition]}
-
-    async def _read_together(self, seconds: float, signals: list[OrderSignal], letters: list[DeadLetter]) -> None:
-        wait_ms = int(seconds * 1000)
-        read = 0
-        while len(signals) < MAX_SIGNALS and read < READ_AT_ONCE:
-            try:
-                found = await self._consumer.getmany(timeout_ms=wait_ms, max_records=MAX_SIGNALS - len(signals))
-            except _SPOILT as error:
-                raise Spoilt from error
-            if not found:
-                return
-            for partition, records in found.items():
-                self._sort(partition, records, signals, letters)
-                read += len(records)
-            # Without a wait nothing can come between: partitions cannot go before what was read of them is in hand.
-            wait_ms = 0
-
-    async def _read_singly(self, signals: list[OrderSignal], letters: list[DeadLetter]) -> None:
-        """One record of a partition at a time, up to the one that cannot be read, and past it."""
-        generation = self.generation
-        for partition in self._consumer.assignment():
-            while len(signals) + len(letters) < MAX_SIGNALS:
-                try:
-                    found = await self._consumer.getmany(partition, max_records=1)
-                except _SPOILT as error:
-                    offset = await self._consumer.position(partition)
-                    self._consumer.seek(partition, offset + 1)
-                    self._uncommitted[partition] = offset + 1
-                    why = f"its bytes cannot be read ({type(error).__name__}: {error})"
-                    where = (partition.topic, partition.partition, offset)
-                    letters.append(DeadLetter(*where, error=why, left_out="it cannot be read from its own topic"))
-                    return
-                if generation != self.generation:
-                    raise KafkaUnavailable("the partitions were dealt out anew meanwhile")
-                if not found:
-                    break
-                self._sort(partition, found[partition], signals, letters)
-        if not signals and not letters:
-            await asyncio.sleep(_SINGLY_PAUSE)
-
-    def _sort(
-        self, partition: TopicPartition, records: list[Any], signals: list[OrderSignal], letters: list[DeadLetter]
-    ) -> None:
-        highest = self._positions.get(partition.partition, 0)
-        for record in records:
-            try:
-                signal = signal_of(record.headers, self._submitted)
-            except Unreadable as why:
-                where = (partition.topic, partition.partition, record.offset)
-                letters.append(DeadLetter(*where, str(why), record.key, record.value, record.headers))
-                continue
-            if signal is not None:
-                signals.append(signal)
-                highest = max(highest, signal.position)
-        self._uncommitted[partition] = records[-1].offset + 1
-        self._positions[partition.partition] = max(highest, position_of(records[-1].headers))
-        self._figures.messages += len(records)
+        return {one.partition: one not in self._held and reached[one] >= ends[one.partition] for one in mine}
 
     async def on_partitions_revoked(self, revoked: set[TopicPartition]) -> None:
         """The group is dealt out anew. Heartbeats go on meanwhile, and the group waits for us."""
@@ -288,13 +219,8 @@ class Member(ConsumerRebalanceListener):  # type: ignore[misc] # the library is 
     def on_partitions_assigned(self, assigned: set[TopicPartition]) -> None:
         """From here on, what was in hand comes again if it was not committed: here, or at another member."""
         self.generation += 1
-        self._uncommitted.clear()
-        self._positions.clear()
+        self._reader.begin_anew()
         self.put_down()
         self._figures.rebalances += 1
         self._figures.partitions = len(assigned)
         _log.info("kafka_partitions_assigned", partitions=sorted(one.partition for one in assigned))
-
-
-def _by_position(signal: OrderSignal) -> int:
-    return signal.position

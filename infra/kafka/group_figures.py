@@ -54,9 +54,18 @@ async def _place(client: Any, group: str, topic: str) -> Place:  # noqa: ANN401 
         return Place(0, 0)
     committed = await _committed(client, group, topic, list(leaders))
     earliest = await _offsets(client, topic, leaders, _EARLIEST)
-    latest = await _offsets(client, topic, leaders, _LATEST)
+    latest = await end_offsets(client, topic, leaders)
     handled = sum(min(max(committed[one], earliest[one]), latest[one]) for one in leaders)
     return Place(handled, sum(latest.values()))
+
+
+async def end_offsets(client: Any, topic: str, leaders: Mapping[int, int]) -> dict[int, int]:  # noqa: ANN401
+    """Of each partition, given with the node that leads it, the offset that its next message will have.
+
+    May be cancelled: unlike the consumer's own, it leaves no connection behind. Raises KafkaUnavailable, KafkaRefused,
+    KafkaError.
+    """
+    return await _offsets(client, topic, leaders, _LATEST)
 
 
 async def _leaders(client: Any, topic: str) -> Mapping[int, int]:  # noqa: ANN401

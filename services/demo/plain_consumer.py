@@ -9,23 +9,37 @@ import json
 import sys
 
 from aiokafka import AIOKafkaConsumer
+from aiokafka.errors import KafkaConnectionError
 
 # So that a broker that was frozen, or died, is noticed, and so is its return.
 _REQUEST_MS = 5_000
 _METADATA_MS = 5_000
+_RETRY_SECONDS = 0.25
+
+
+async def started(servers: str, topic: str) -> AIOKafkaConsumer:
+    """A consumer that is connected; a broker that is away is waited for."""
+    while True:
+        consumer = AIOKafkaConsumer(
+            topic,
+            bootstrap_servers=servers,
+            auto_offset_reset="earliest",
+            enable_auto_commit=False,
+            request_timeout_ms=_REQUEST_MS,
+            metadata_max_age_ms=_METADATA_MS,
+        )
+        try:
+            await consumer.start()
+        except KafkaConnectionError:
+            await consumer.stop()
+            await asyncio.sleep(_RETRY_SECONDS)
+        else:
+            return consumer
 
 
 async def consume(servers: str, topic: str) -> None:
     """For ever."""
-    consumer = AIOKafkaConsumer(
-        topic,
-        bootstrap_servers=servers,
-        auto_offset_reset="earliest",
-        enable_auto_commit=False,
-        request_timeout_ms=_REQUEST_MS,
-        metadata_max_age_ms=_METADATA_MS,
-    )
-    await consumer.start()
+    consumer = await started(servers, topic)
     try:
         async for message in consumer:
             headers = {name: value.decode() for name, value in message.headers}

@@ -237,6 +237,10 @@ async def _all(saves: Sequence[asyncio.Future[Outcome]]) -> list[Outcome | Excep
     for save in saves:
         try:
             outcomes.append(await save)
+        except asyncio.CancelledError:
+            for unheard in saves:
+                unheard.cancel()  # nobody hears what becomes of them; they are saved all the same
+            raise
         except Exception as error:
             outcomes.append(error)
     return outcomes

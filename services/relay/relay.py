@@ -35,6 +35,7 @@ PAGE: Final = 1_000
 
 _STATEMENT_SECONDS: Final = 5.0
 _STORE_SECONDS: Final = 1.0
+_MAPPED_AT_ONCE: Final = 100
 
 _log = structlog.get_logger()
 
@@ -165,7 +166,11 @@ class Relay:
         """Whether the page was sent: not where the lease is over, as it is for a process that was stopped meanwhile."""
         began = time.perf_counter()
         venue_id = await self._venue_id()
-        messages = [public_message(event, self._epoch, venue_id) for event in page.events]
+        messages: list[Message] = []
+        for some in range(0, len(page.events), _MAPPED_AT_ONCE):
+            events = page.events[some : some + _MAPPED_AT_ONCE]
+            messages += [public_message(event, self._epoch, venue_id) for event in events]
+            await asyncio.sleep(0)  # a whole page would hold the loop for tens of milliseconds
         if not self._held():
             return False
         await self._producer.publish(messages, self._pace.publish)

@@ -9,20 +9,19 @@ from functools import partial
 import pytest
 
 from infra.crash_points import CrashPoint
-from infra.kafka.group_figures import group_figures
 from infra.kafka.settings import KafkaSettings
 from tests.e2e.crash_points.deaths import at, dies
 from tests.e2e.crash_points.shop import Shop
 from tests.e2e.service import Service, wait_for
 from tests.e2e.topic import kafka_environment
-from tests.kafka_records import delete_topic, truncate_topic
+from tests.kafka_records import delete_topic, figures_of, truncate_topic
 
 OTHER_ROLES = "api,relay,projector,webhooks"
 SECONDS = 60.0
 
 
 def _lag(kafka: KafkaSettings) -> int:
-    return asyncio.run(group_figures(kafka, SECONDS)).place.lag
+    return asyncio.run(figures_of(kafka)).place.lag
 
 
 def _serve(shop: Shop, kafka: KafkaSettings) -> Service:

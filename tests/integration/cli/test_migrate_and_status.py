@@ -64,5 +64,5 @@ def test_a_wrong_data_folder_is_told_and_not_made(embedded_terminal: Terminal) -
 
 def test_help_names_every_command_without_loading_any(terminal: Terminal) -> None:
     told = terminal.output("--help")
-    for command in ("serve", "demo", "migrate", "status", "doctor", "rebuild", "key"):
+    for command in ("serve", "demo", "migrate", "status", "doctor", "rebuild", "key", "dlq"):
         assert f"\n  {command} " in told

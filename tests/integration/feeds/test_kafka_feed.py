@@ -11,12 +11,11 @@ import pytest
 
 from infra.feeds.kafka_feed import KafkaFeed
 from infra.feeds.signals import MAX_SIGNALS, FeedLost
-from infra.kafka.group_figures import group_figures
 from infra.kafka.topic import ensure_topic
 from infra.postgres.positions import load_halted
 from tests.contract.feed_contract import FeedContract, collected, started
 from tests.integration.feeds.stage import KafkaStage, until, working
-from tests.kafka_records import add_partitions
+from tests.kafka_records import add_partitions, figures_of
 
 
 class TestKafkaFeed(FeedContract):
@@ -217,7 +216,7 @@ async def _is_halted(stage: KafkaStage, why: str) -> bool:
 
 
 async def _caught_up(stage: KafkaStage) -> bool:
-    return (await group_figures(stage.settings, 30)).place.lag == 0
+    return (await figures_of(stage.settings)).place.lag == 0
 
 
 def _waits(feed: KafkaFeed) -> bool:
