@@ -194,7 +194,12 @@ class LocalBroker:
             "advertised.listeners": f"CLIENTS://{_HOST}:{port}",
         }
         form = [java_path, *_JVM, f"-Dlog4j2.configurationFile={_LOGGING}", "-cp", classes, "kafka.tools.StorageTool"]
-        form += ["format", "-t", secrets.token_urlsafe(16), "-c"]
+        form += [
+            "format",
+            "-t",
+            f"A{secrets.token_urlsafe(16)[1:]}",
+            "-c",
+        ]  # never "-…": an option
         for folder in (unfinished, final):
             self._folder.joinpath("server.properties").write_text(
                 "".join(f"{name}={value}\n" for name, value in {**settings, "log.dirs": str(folder)}.items())
