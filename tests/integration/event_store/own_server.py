@@ -54,8 +54,9 @@ class OwnServer:
 
     def signal_all(self, number: signal.Signals) -> None:
         """Freeze all processes of the server, or have them go on."""
-        for pid in self.processes.pids():
-            self.processes.signal(pid, number)
+        for _ in range(2):  # one that was just being forked when the first were listed
+            for pid in self.processes.pids():
+                self.processes.signal(pid, number)
 
 
 @contextmanager
