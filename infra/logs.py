@@ -58,6 +58,8 @@ def configure(level: str, form: LogFormat, stream: TextIO | None = None) -> None
     )
     root = logging.getLogger()
     root.handlers[:] = [handler]
+    # The handler's too: psycopg's logger has a level of its own, and asks nobody above it.
+    handler.setLevel(max(threshold, logging.WARNING))
     root.setLevel(max(threshold, logging.WARNING))
 
 

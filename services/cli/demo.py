@@ -47,6 +47,7 @@ _ON_KAFKA = (
     "to the issuer, and to whoever else wants to know. One such is a plain consumer, a process that knows nothing of "
     "the service: what it reads of each order is shown beside the story."
 )
+_REMOVED_SECONDS, _AGAIN_SECONDS = 5.0, 0.02
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 log = structlog.get_logger()
@@ -178,7 +179,15 @@ def _folder() -> Iterator[Path]:
     finally:
         for number in _SIGNALS:
             signal.signal(number, signal.SIG_IGN)
+        _remove(folder)
+
+
+def _remove(folder: Path) -> None:
+    """Tried again for a moment: a server that is just ending may still write into it."""
+    until = time.monotonic() + _REMOVED_SECONDS
+    while folder.exists() and time.monotonic() < until:
         shutil.rmtree(folder, ignore_errors=True)
+        time.sleep(_AGAIN_SECONDS)
 
 
 def _kept(folder: Path) -> Path:

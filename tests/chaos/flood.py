@@ -8,18 +8,13 @@ doing, and so is what it could not send at all because every connection waited f
 from __future__ import annotations
 
 import argparse
-import shutil
 import sys
-import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from math import inf
-from pathlib import Path
 
 from tests.bench.machine import this_machine
 from tests.bench.table import Row, at_most, plain, print_rows
 from tests.e2e.flood import Flooded, flood, services
-from tests.e2e.service import Service
+from tests.e2e.stage import making_services, short_folder
 
 BACKLOG_SECONDS = 5.0
 P99_MS = 250.0
@@ -35,7 +30,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--most", type=float, default=inf, help="a second, where less is wanted")
     parser.add_argument("--connections", type=int, default=4000)
     options = parser.parse_args(arguments)
-    with _services() as make:
+    with short_folder("flood-") as folder, making_services(folder) as make:
         api, _ = services(make, BACKLOG_SECONDS)
         flooded, faults = flood(
             api, seconds=options.seconds, times=options.times, connections=options.connections, most=options.most
@@ -59,24 +54,6 @@ def _faults(flooded: Flooded) -> list[str]:
         "orders accepted and not settled once": abs(accepted - stored.settled),
     }
     return [f"{count} {what}" for what, count in counts.items() if count]
-
-
-@contextmanager
-def _services() -> Iterator[Callable[..., Service]]:
-    folder = Path(tempfile.mkdtemp(prefix="flood-"))
-    folder.chmod(0o755)  # the embedded server's user passes here
-    made: list[Service] = []
-
-    def make(*arguments: str, **options: object) -> Service:
-        made.append(Service(folder, *arguments, **options))  # type: ignore[arg-type]
-        return made[-1]
-
-    try:
-        yield make
-    finally:
-        for one in made:
-            one.clean_up()
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _rows(flooded: Flooded) -> list[Row]:

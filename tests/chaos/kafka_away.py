@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import shutil
 import sys
-import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
 
 from tests.bench.machine import this_machine
 from tests.bench.table import Row, at_least, at_most, plain, print_rows
 from tests.brokers import broker_in, kafka_settings_of, remove_left, what_is_missing
 from tests.e2e.kafka_away import Away, away
-from tests.e2e.service import Service
+from tests.e2e.stage import making_services, short_folder
 
 
 def main(arguments: list[str]) -> int:
@@ -26,7 +21,7 @@ def main(arguments: list[str]) -> int:
     if (missing := what_is_missing()) is not None:
         print(f"kafka_away: {missing}, or start Docker", file=sys.stderr)
         return 2
-    with _stage() as (folder, make):
+    with short_folder("kafka-away-") as folder, making_services(folder) as make:
         broker = broker_in(folder / "broker")
         try:
             broker.start()
@@ -39,24 +34,6 @@ def main(arguments: list[str]) -> int:
     print_rows(rows, this_machine())
     print("\n".join(faults[:20]) or "every order settled once, was announced, and is whole and in order on the topic")
     return 1 if faults or any(row.ok is False for row in rows) else 0
-
-
-@contextmanager
-def _stage() -> Iterator[tuple[Path, Callable[..., Service]]]:
-    folder = Path(tempfile.mkdtemp(prefix="kafka-away-"))
-    folder.chmod(0o755)  # the embedded server's user passes here
-    made: list[Service] = []
-
-    def make(*arguments: str, **options: object) -> Service:
-        made.append(Service(folder, *arguments, **options))  # type: ignore[arg-type]
-        return made[-1]
-
-    try:
-        yield folder, make
-    finally:
-        for one in made:
-            one.clean_up()
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _rows(seen: Away) -> list[Row]:
