@@ -70,6 +70,11 @@ class Connection(web.RequestHandler):
             self._begun = now
             self._closing = self._loop.call_at(now + ARRIVAL_SECONDS, self._close_unless_arrived)
 
+    def resume_reading(self, resume_parser: bool = True) -> None:
+        """aiohttp asks at each body that was read, whether it was paused or not: a fortieth of createOrder."""
+        if self._reading_paused:
+            super().resume_reading(resume_parser)
+
     def connection_lost(self, exc: BaseException | None) -> None:
         self._opened.discard(self)
         self._head_ended()

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 import msgspec
 from aiohttp import web
 
+from services.api.whole_answer import WholeAnswer
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -19,7 +21,7 @@ _encode = msgspec.json.Encoder(decimal_format="number").encode
 
 def json_answer(body: object, status: int = 200, headers: Mapping[str, str] | None = None) -> web.Response:
     """The body encoded, Decimals as numbers with their digits."""
-    return web.Response(status=status, body=_encode(body), content_type=JSON, headers=headers)
+    return WholeAnswer(status=status, body=_encode(body), content_type=JSON, headers=headers)
 
 
 def no_content() -> web.Response:

@@ -20,6 +20,7 @@ from services.api.conditions import etag
 from services.api.order_answer import encode_answer, order_answer
 from services.api.problems import Problem, not_found
 from services.api.traced import traceparent_of
+from services.api.whole_answer import WholeAnswer
 from services.ordering.context import CommandContext
 from services.ordering.orders import SavedOrder
 
@@ -78,7 +79,7 @@ def answered(call: Call, saved: SavedOrder, status: int, *, replayed: bool = Fal
     elif call.operation.method == "GET":
         headers.update(_polling(state))
     body = encode_answer(order_answer(saved, state))
-    return web.Response(status=status, body=body, headers=headers)
+    return WholeAnswer(status=status, body=body, headers=headers)
 
 
 def unchanged(state: ExistingOrder, version: int) -> web.Response:
