@@ -32,6 +32,7 @@ from infra.postgres.errors import EmbeddedPostgresError
 from infra.postgres.file_lock import FileLock
 from infra.postgres.ping import Ping, ping
 from infra.postgres.server_settings import binaries, initdb_command, postgres_command
+from infra.postgres.stuck_recovery import StuckRecovery
 
 _START_SECONDS = 60.0
 _POLITE_STOP_SECONDS = 30.0
@@ -185,17 +186,18 @@ class EmbeddedPostgres:
         Processes that live and do not answer are killed: a stopped postmaster, or a backend that outlived its own.
         """
         alive = FileLock(self._folder / "alive.lock")
+        recovery = StuckRecovery(self._processes)
         try:
             while not alive.try_exclusive() or self._processes.pids():
                 answer = self._ping(_MOMENT_SECONDS)
                 if answer is Ping.ANSWERS:
                     alive.close()
                     return None
-                if answer is Ping.STARTING:
+                if not recovery.seen(answer) and answer is Ping.STARTING:
                     # It recovers after a crash, which takes as long as its log is: killing it would begin that anew.
                     unanswered_since = time.monotonic()
-                elif time.monotonic() - unanswered_since >= _MOMENT_SECONDS and (killed := self._processes.kill()):
-                    _log.warning("postgres_processes_killed", pids=killed)
+                elif time.monotonic() - unanswered_since >= _MOMENT_SECONDS:
+                    self._kill()
                 self._go_on_until(deadline, "processes of it live on, do not answer and cannot be ended")
                 reap_orphans()
             if strangers := self._processes.strangers():
@@ -250,11 +252,19 @@ class EmbeddedPostgres:
 
     def _answers_before(self, deadline: float) -> bool:
         """Wait until the server that we launched answers: True; False when it ends before."""
+        recovery = StuckRecovery(self._processes)
         while self._child is not None and self._child.poll() is None:
-            if self._ping(_MOMENT_SECONDS) is Ping.ANSWERS:
+            answer = self._ping(_MOMENT_SECONDS)
+            if answer is Ping.ANSWERS:
                 return True
+            if recovery.seen(answer):
+                self._kill()
             self._go_on_until(deadline, f"it did not answer within {_START_SECONDS:.0f} s")
         return False
+
+    def _kill(self) -> None:
+        if killed := self._processes.kill():
+            _log.warning("postgres_processes_killed", pids=killed)
 
     def _go_on_until(self, deadline: float, trouble: str) -> None:
         """Wait a little before the next look; raises when the time is over or we are told to leave."""
@@ -284,8 +294,8 @@ class EmbeddedPostgres:
                 reached(CrashPoint.POSTGRES_STOPPING)
             deadline = polite_until + _START_SECONDS
             while not alive.try_exclusive():
-                if time.monotonic() > polite_until and (killed := processes.kill()):
-                    _log.warning("postgres_processes_killed", pids=killed)
+                if time.monotonic() > polite_until:
+                    self._kill()
                 if time.monotonic() > deadline:
                     raise EmbeddedPostgresError(f"processes of PostgreSQL in {self._folder} cannot be ended")
                 time.sleep(_POLL_SECONDS)

@@ -26,7 +26,8 @@ LOOKS = 30
 
 # A command's and a read's deadline is 5 s; the rest is for a machine that has other things to do.
 ANSWER_SECONDS = 8.0
-BACK_SECONDS = 20.0
+BACK_SECONDS = 30.0
+"""A server that hangs in its start is given up after ten."""
 
 
 @pytest.fixture

@@ -16,7 +16,9 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from infra.postgres import stuck_recovery
 from infra.postgres.cluster_processes import reap_orphans
+from infra.postgres.data_folder import SOCKET
 from infra.postgres.disk_room import DiskRoom
 from infra.postgres.embedded import EmbeddedPostgres
 from infra.postgres.ping import Ping, ping
@@ -125,6 +127,19 @@ def test_a_server_that_only_lost_a_backend_recovers_by_itself(server: EmbeddedPo
         server.ensure()
         assert postmaster(server) == before
         assert scalar(server.dsn, "SELECT 1") == 1
+
+
+def test_a_server_that_starts_for_ever_is_replaced(
+    server: EmbeddedPostgres, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It says that it starts, but no process of it does so."""
+    monkeypatch.setattr(stuck_recovery, "STUCK_SECONDS", 1.0)
+    keep(server)
+    stuck = postmaster(server)
+    monkeypatch.setattr(server, "_ping", lambda _: Ping.STARTING if alive(stuck) else ping(folder / SOCKET))
+    server.ensure()
+    assert postmaster(server) != stuck
+    assert scalar(server.dsn, "SELECT answer FROM kept") == 42
 
 
 def test_a_server_that_has_no_connection_left_is_not_taken_for_dead(folder: Path) -> None:
