@@ -47,6 +47,7 @@ def running(disk: SmallDisk | None) -> Iterator[Service | None]:
     service.clean_up()
 
 
+@pytest.mark.timeout(300)
 def test_a_full_disk(folder: Path, disk: SmallDisk | None, running: Service | None) -> None:
     if disk is None or running is None:
         return  # it has run, and passed, in namespaces of its own
