@@ -26,8 +26,8 @@ $(VENV)/.installed: requirements.lock pyproject.toml
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
 	@touch $@
 
-demo: install  ## the life of an order, told step by step
-	@$(CHANNEL_MANAGER) demo
+demo: install  ## the life of an order, told step by step; the tickets are kept in build/demo
+	@$(CHANNEL_MANAGER) demo --save build/demo
 
 demo-kafka: install  ## the same over Kafka with a process a role; the broker by Docker, or by Java and Maven
 	@$(BIN)/python -m tests.demo_kafka
@@ -36,7 +36,7 @@ serve: install  ## the service on port 8080, with an embedded PostgreSQL in .dat
 	@$(CHANNEL_MANAGER) serve --port 8080
 
 test: lint types imports unit  ## everything: linters, types, layers, all tests, the wheel
-	@test "$$CI" != true || sh infra/kafka/install-java.sh
+	@test "$$CI" != true || { sh infra/kafka/install-java.sh && sh tests/install-chromium.sh; }
 	@$(BIN)/python -m pytest tests --ignore=tests/unit -n $(WORKERS) --dist worksteal
 	@$(MAKE) --no-print-directory wheel
 

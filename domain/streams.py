@@ -5,6 +5,7 @@ An order's stream is its orderId; it is not made here.
 
 import hashlib
 import unicodedata
+from datetime import date, time
 from uuid import UUID
 
 from msgspec import convert
@@ -42,6 +43,15 @@ def key_stream(key_id: UUID) -> UUID:
 def catalog_stream() -> UUID:
     """The one catalog: a deployment serves one venue."""
     return named_stream("catalog")
+
+
+def allotment_stream(admission: str, visit_date: date, slot_start: time | None) -> UUID:
+    """What operators set for one day, or for the slot of it that begins then.
+
+    The admission goes in as it is, since its places are counted under that very name, byte by byte.
+    """
+    start = "" if slot_start is None else slot_start.isoformat()
+    return named_stream("allotment", admission.encode(), visit_date.isoformat(), start)
 
 
 def subscription_stream(subscription_id: UUID) -> UUID:

@@ -62,6 +62,8 @@ class CrashPoint(StrEnum):
     """The issuer has minted, and the log does not know it."""
     OUTCOME_SAVED = "outcome-saved"
     """Orders are settled, and the feed still stands before them."""
+    DRAFTS_DUE = "drafts-due"
+    """Drafts whose time is up are found, and none of them is removed."""
     VOIDS_TAKEN = "voids-taken"
     """Jobs to be destroyed are leased to this process, and nothing is asked of the issuer."""
     VOID_DONE = "void-done"

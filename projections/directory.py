@@ -14,7 +14,7 @@ from uuid import UUID
 
 import structlog
 
-from domain import api_key, partner, subscription
+from domain import api_key, partner, streams, subscription
 from domain.catalog import stream as catalog_stream
 from domain.catalog.time_zones import time_zone
 from infra.postgres.errors import DatabaseUnavailable
@@ -30,6 +30,7 @@ log = structlog.get_logger()
 
 PAGE = 1000
 RETRY_SECONDS = 0.5
+EARLIER_CATALOGS = 4
 
 
 class _Kind(NamedTuple):
@@ -75,6 +76,7 @@ class Directory:
     subscriptions: dict[UUID, Subscribed] = field(default_factory=dict)
     catalog: Catalog | None = None
     catalog_version: int = 0
+    _earlier: dict[int, Catalog] = field(default_factory=dict)
     _streams: dict[UUID, Entry] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -93,6 +95,34 @@ class Directory:
         """False for a partner that is not known: that is another fault."""
         known = self.partners.get(partner_id)
         return known is not None and not known.active
+
+    async def catalog_of(self, version: int) -> Catalog | None:
+        """The catalog of a version, 0: the one in force; None where there is none. Raises DatabaseUnavailable.
+
+        Some earlier ones are kept: after a new one was published, jobs go on that began with the one before.
+        """
+        if version in {0, self.catalog_version}:
+            return self.catalog
+        catalog = self._earlier.get(version)
+        if catalog is None:
+            # Each event is a whole catalog, and its version its place in the stream: one row is enough.
+            for row in await self.recorder.select_events(streams.catalog_stream(), gt=version - 1, lte=version):
+                published: catalog_stream.CatalogPublished = self.mapper.from_row(row.topic, row.state).data
+                catalog = published.catalog
+                await _read_zone(catalog)
+                self._keep(version, catalog)
+        return catalog
+
+    @property
+    def draft_ttl_seconds(self) -> dict[UUID, int]:
+        """By partner, how long its Drafts live; without those whose Drafts stay for ever."""
+        limits = ((known.partner_id, known.draft_ttl_seconds) for known in self.partners.values())
+        return {partner_id: seconds for partner_id, seconds in limits if seconds is not None}
+
+    def draft_ttl_seconds_of(self, partner_id: UUID) -> int | None:
+        """None: its Drafts stay for ever."""
+        known = self.partners.get(partner_id)
+        return known.draft_ttl_seconds if known is not None else None
 
     async def refresh(self) -> bool:
         """Fold all that was committed before this call; whether anything came. Raises DatabaseUnavailable."""
@@ -125,10 +155,14 @@ class Directory:
             if kind in _KINDS:
                 event = self.mapper.from_row(row.topic, row.state).data
                 if isinstance(event, catalog_stream.CatalogPublished):
-                    # The first look at a zone reads a file: here, not on the event loop while an order waits.
-                    await asyncio.to_thread(time_zone, event.catalog.venue.time_zone)
+                    await _read_zone(event.catalog)
                 self._fold_one(row, _KINDS[kind], event, keys.get(row.stream))
             self.position = row.position
+
+    def _keep(self, version: int, catalog: Catalog) -> None:
+        self._earlier[version] = catalog
+        while len(self._earlier) > EARLIER_CATALOGS:
+            self._earlier.pop(next(iter(self._earlier)))
 
     def _fold_one(self, row: LogRow, kind: _Kind, event: object, key: StreamKey | None) -> None:
         entry = self._streams.get(row.stream)
@@ -147,6 +181,8 @@ class Directory:
             case api_key.RevokedKey():
                 self._forget_key(state.key_id)
             case catalog_stream.Published():
+                if self.catalog is not None:
+                    self._keep(self.catalog_version, self.catalog)
                 self.catalog, self.catalog_version = state.catalog, state.version
             case subscription.Active() | subscription.Disabled() if state.subscriber.partner_id in self.partners:
                 known = self.subscriptions.get(state.subscription_id)
@@ -169,3 +205,8 @@ class Directory:
         for subscribed in list(self.subscriptions.values()):
             if subscribed.subscription.subscriber.partner_id == partner_id:
                 self.subscriptions.pop(subscribed.subscription.subscription_id)
+
+
+async def _read_zone(catalog: Catalog) -> None:
+    """The first look at a zone reads a file: here, not on the event loop while an order waits."""
+    await asyncio.to_thread(time_zone, catalog.venue.time_zone)

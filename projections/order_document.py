@@ -64,10 +64,14 @@ def decode_state(document: bytes) -> ExistingOrder:
 
 
 def summary(state: ExistingOrder) -> ExistingOrder:
-    """The same order without its lines and wallets: what a list shows."""
+    """The same order without its lines and wallets, and what follows from them: what a list shows."""
     changes: dict[str, Any] = {"content": replace(state.content, lines=())}
     if isinstance(state, Draft | Issued):
         changes["issuance"] = replace(state.issuance, lines=())
+    if isinstance(state, Processing | Draft | Issued):
+        changes["places"] = ()
+    if isinstance(state, Issued):
+        changes["used"] = ()
     return replace(state, **changes)
 
 

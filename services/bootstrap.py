@@ -191,7 +191,7 @@ async def platform(settings: Settings) -> AsyncIterator[Platform]:
         _ = tasks.run("directory", partial(directory.follow, listener.subscribe("setup")))
         orders = Orders(recorder, mapper, secrets.key_ring)
         in_flight = OrdersInFlight(opened.reads, pickup=timedelta(seconds=settings.pickup_seconds))
-        status = StatusReport(opened.reads, in_flight, now=now, kafka=kafka_standing(settings))
+        status = StatusReport(opened.reads, in_flight, directory, now=now, kafka=kafka_standing(settings))
         shown = await stack.enter_async_context(telemetry(settings, opened.reads, group_commit, status))
         requests = RequestFigures()
         shown.show(requests.families)
@@ -216,6 +216,6 @@ async def platform(settings: Settings) -> AsyncIterator[Platform]:
             telemetry=shown,
             requests=requests,
             setup=SetupStreams(recorder, mapper, secrets.key_ring, group_commit, directory),
-            issuer=CatalogIssuer(directory, secrets.issuance),
+            issuer=CatalogIssuer(directory, secrets.issuance, max_wallets=settings.max_wallets),
             traces=traces,
         )

@@ -33,6 +33,7 @@ class Secrets:
     key_ring: KeyRing
     idempotency: bytes
     issuance: bytes
+    manifests: bytes
     operator_key_hash: str | None
     new_operator_key: str | None
 
@@ -49,6 +50,7 @@ def load_secrets(settings: Settings) -> Secrets:
         key_ring=key_ring(master),
         idempotency=_derived(master, b"idempotency"),
         issuance=_derived(master, b"issuance"),
+        manifests=_derived(master, b"manifests"),
         operator_key_hash=key_hash(operator_key) if operator_key is not None else None,
         new_operator_key=operator_key if made else None,
     )

@@ -141,6 +141,11 @@ def _of_orders(figures: Figures) -> Iterable[Metric]:
         figures.oldest_due_seconds,
     )
     yield gauge(
+        "ota_cm_drafts_overdue_seconds",
+        "Since when the Draft whose time was up first should have been removed; 0 where none is overdue.",
+        figures.drafts_overdue_seconds,
+    )
+    yield gauge(
         "ota_cm_voids_waiting",
         "Jobs whose assets must be destroyed and that the issuer has not acknowledged.",
         figures.voids_waiting,

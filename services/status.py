@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 from msgspec.structs import replace
 
+from projections.expiring_drafts import ExpiringDrafts
 from projections.parked import parked_count
 from projections.webhook_backlog import Backlog, backlog
 from services.issuer.voids import voids_waiting
@@ -19,6 +20,7 @@ from services.issuer.voids import voids_waiting
 if TYPE_CHECKING:
     from infra.kafka.group_figures import GroupFigures
     from infra.postgres.reads import Reads
+    from projections.directory import Directory
     from projections.orders import OrdersInFlight
     from services.kafka_standing import KafkaStanding
 
@@ -70,8 +72,9 @@ class Figures:
     """`lag_seconds`: of each consumer, how long ago the first event that it has not passed was stored; 0 at the end.
 
     `oldest_in_flight_seconds`: since the order was submitted. `oldest_due_seconds`: since it may be picked up; an order
-    that waits on a timer does not count. Both are 0 where there is no such order. `dead_letters`: None without Kafka,
-    or where it does not tell.
+    that waits on a timer does not count. Both are 0 where there is no such order. `drafts_overdue_seconds`: since when
+    the Draft whose time was up first should have been removed. `dead_letters`: None without Kafka, or where it does not
+    tell.
     """
 
     consumers: Sequence[ConsumerStatus]
@@ -80,6 +83,7 @@ class Figures:
     in_flight: Mapping[str, int]
     oldest_in_flight_seconds: float
     oldest_due_seconds: float
+    drafts_overdue_seconds: float
     deliveries: Backlog
     parked_events: int
     voids_waiting: int
@@ -105,12 +109,15 @@ class StatusReport:
         self,
         reads: Reads,
         in_flight: OrdersInFlight,
+        directory: Directory,
         *,
         now: Callable[[], datetime],
         kafka: KafkaStanding | None = None,
     ) -> None:
         self._reads = reads
         self._in_flight = in_flight
+        self._directory = directory
+        self._drafts = ExpiringDrafts(reads)
         self._now = now
         self._kafka = kafka
         self._consumers = list(CONSUMERS if kafka is None else WITH_KAFKA)
@@ -124,10 +131,14 @@ class StatusReport:
 
     async def _read(self) -> Figures:
         # All at once: one after the other, a slow database would be asked for longer than a caller waits.
-        consumers, in_flight, oldest_due, deliveries, parked_events, voids = await asyncio.gather(
+        now = self._now()
+        consumers, in_flight, (oldest_due, overdue), deliveries, parked_events, voids = await asyncio.gather(
             self._reads.rows(_CONSUMERS, (self._consumers,)),
             self._in_flight.counts(),
-            self._in_flight.oldest_due(self._now()),
+            asyncio.gather(
+                self._in_flight.oldest_due(now),
+                self._drafts.longest_overdue(self._directory.draft_ttl_seconds, now),
+            ),
             backlog(self._reads),
             parked_count(self._reads),
             voids_waiting(self._reads),
@@ -142,6 +153,7 @@ class StatusReport:
             in_flight=in_flight.counts,
             oldest_in_flight_seconds=self._since(in_flight.oldest_submitted_at),
             oldest_due_seconds=self._since(oldest_due),
+            drafts_overdue_seconds=round(overdue.total_seconds(), 3),
             deliveries=deliveries,
             parked_events=parked_events,
             voids_waiting=voids,

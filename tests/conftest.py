@@ -18,6 +18,7 @@ import psycopg
 import pytest
 from blockbuster import blockbuster_ctx
 from hypothesis import settings
+from playwright.async_api import Browser
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
@@ -29,6 +30,7 @@ from infra.postgres.embedded import EmbeddedPostgres
 from infra.postgres.migrate import migrate
 from infra.postgres.run_as import choose
 from infra.postgres.server_settings import binaries
+from tests import browser as browsers
 from tests.brokers import Broker, broker_in, kafka_settings_of, remove_left, what_is_missing
 from tests.databases import cloned
 
@@ -74,9 +76,13 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Skips what needs Kafka where there is none; here, and not in a fixture, so that one line tells of all."""
-    needs_kafka = not _KAFKA_FIXTURES.isdisjoint(getattr(item, "fixturenames", ()))
-    if needs_kafka and os.environ.get("CI") != "true" and (missing := what_is_missing()) is not None:
+    """Skips what needs Kafka or a browser where there is none; here, and not in a fixture: one line tells of all."""
+    if os.environ.get("CI") == "true":
+        return
+    fixtures = getattr(item, "fixturenames", ())
+    if not _KAFKA_FIXTURES.isdisjoint(fixtures) and (missing := what_is_missing()) is not None:
+        pytest.skip(missing)
+    if "browser" in fixtures and (missing := browsers.what_is_missing()) is not None:
         pytest.skip(missing)
 
 
@@ -114,13 +120,16 @@ def _nothing_blocks_the_loop(request: pytest.FixtureRequest) -> Iterator[None]:
         blockbuster.functions["io.TextIOWrapper.write"].can_block_in(
             "pytest_timeout.py", {"dump_stacks", "timeout_sigalrm"}
         )
+        # Playwright looks for its driver when it starts.
+        for function in blockbuster.functions.values():
+            function.can_block_in("playwright/_impl/transport.py", {"connect"})
         yield
 
 
 @pytest.fixture
-async def _watched_loop() -> AsyncIterator[None]:
+async def _watched_loop() -> AsyncIterator[LoopWatchdog]:
     with LoopWatchdog(threshold=_LONGEST_HOLD_SECONDS) as watchdog:
-        yield
+        yield watchdog
     hold = watchdog.take_worst()
     if hold.seconds > _LONGEST_HOLD_SECONDS:
         pytest.fail(f"the event loop was held for {hold.seconds * 1000:.0f} ms, here:\n{hold.stack}")
@@ -218,6 +227,15 @@ def own_broker() -> Iterator[Callable[..., Broker]]:
             return stack.enter_context(_running(broker_in(folder, settings)))
 
         yield started
+
+
+@pytest.fixture
+async def browser(_watched_loop: LoopWatchdog) -> AsyncIterator[Browser]:
+    """A headless Chromium, the test's own; tests.browser.visiting opens pages in it."""
+    async with browsers.browsing() as running:
+        # A process that is started holds the loop until its program, a large one here, is read from the disk.
+        _watched_loop.take_worst()
+        yield running
 
 
 @contextmanager

@@ -99,7 +99,7 @@ def _run_from_root(environment: Path) -> None:
         if not re.search(rf"^\s+{name}\s", helped, re.MULTILINE):
             raise WheelFaulty(f"--help does not tell of {name}:\n{helped}")
         _step(f"{name} --help", command, name, "--help")
-    _step("demo", command, "demo")
+    _step("demo", command, "demo", "--save", environment.parent / "tickets")
 
 
 def _step(what: str, *command: str | Path) -> str:

@@ -70,6 +70,13 @@ class Admission(Struct, frozen=True, rename="camel", omit_defaults=True, dict=Tr
         slot = self._slots_by_start[begun - 1] if begun else None
         return slot if slot is not None and moment < slot.end else None
 
+    def offers(self, slot_start: time | None) -> bool:
+        """Whether one of its slots starts at this time; None: whether its places are those of the whole day."""
+        if slot_start is None:
+            return not self.is_timed
+        slot = self.slot_at(slot_start)
+        return slot is not None and slot.start == slot_start
+
 
 class Component(Struct, frozen=True, rename="camel"):
     """What a package holds. For a group ticket `quantity` is its persons."""
@@ -133,11 +140,6 @@ class Catalog(Struct, frozen=True, rename="camel", omit_defaults=True, dict=True
         return {admission.admission: admission for admission in self.admissions}
 
     @cached_property
-    def issuable(self) -> frozenset[str]:
-        """The numbers of the items that can be issued: see `issuable_now`."""
-        return frozenset(item.item_number for item in self.items if issuable_now(self, item))
-
-    @cached_property
     def visits_asked(self) -> VisitsAsked:
         """What was lately asked of visits, and answered: see `visits.visit_faults`."""
         return VisitsAsked()
@@ -146,9 +148,17 @@ class Catalog(Struct, frozen=True, rename="camel", omit_defaults=True, dict=True
         """The item of this number, or None where the catalog has none."""
         return self._items.get(item_number)
 
+    def admission(self, admission: str) -> Admission | None:
+        """The admission of this name, or None where the catalog has none."""
+        return self._admissions.get(admission)
+
     def admissions_of(self, item: Item) -> list[Admission]:
         """Where a ticket lets in; nowhere for other items. Raises KeyError for an item of another catalog."""
         return [self._admissions[admission] for admission in item.admissions]
+
+    def components_of(self, item: Item) -> list[Item]:
+        """The items of a package's components, in their order; none of other items. Raises KeyError as above."""
+        return [self._items[component.item_number] for component in item.components]
 
 
 def description(item: Item, language: str | None) -> str:
@@ -156,10 +166,3 @@ def description(item: Item, language: str | None) -> str:
     if language is None:
         return item.description
     return item.descriptions.get(language.upper(), item.description)
-
-
-def issuable_now(catalog: Catalog, item: Item) -> bool:
-    """Whether this can be issued: group tickets, packages and what is counted against a capacity cannot yet."""
-    if item.is_package or item.group_ticket:
-        return False
-    return not any(admission.is_timed or admission.capacity is not None for admission in catalog.admissions_of(item))

@@ -1,6 +1,6 @@
 """When a visit can be booked: the venue's days, its slots, and the time that has gone by."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from typing import NamedTuple, TypeAlias
 
@@ -25,46 +25,54 @@ class VisitFault(NamedTuple):
 
 
 def visit_faults(
-    catalog: Catalog, item: Item, visit_date: VisitDate, visit_time: VisitTime, now: datetime
+    catalog: Catalog,
+    item: Item,
+    visit_date: VisitDate,
+    visit_time: VisitTime,
+    now: datetime,
+    *,
+    sold_as: Item | None = None,
 ) -> tuple[VisitFault, ...]:
     """Everything wrong with a visit of this item, each code once; `now` is aware.
 
     A date or time that is UNSET is not known, and nothing is said about it. Of a day that has gone by, that is all that
-    is said. For a component of a package, ask with the component; the days of sale are the package's. What is asked
-    again within a second (agents sell the same days over and over) is answered from memory.
+    is said. `sold_as`: the package, where the item is a component of one: its days of sale count, and not the item's
+    own. What is asked again within a second (agents sell the same days over and over) is answered from memory.
     """
     asked = catalog.visits_asked
     second = now.timestamp() // 1
     if asked.second != second or len(asked.answers) > _ANSWERS_KEPT:
         asked.second, asked.answers = second, {}
-    visit = (item.item_number, visit_date, visit_time)
+    sold = sold_as or item
+    visit = (item.item_number, sold.item_number, visit_date, visit_time)
     answer: tuple[VisitFault, ...] | None = asked.answers.get(visit)
     if answer is None:
-        answer = asked.answers[visit] = tuple(_visit_faults(catalog, item, visit_date, visit_time, now))
+        answer = asked.answers[visit] = tuple(_visit_faults(catalog, item, sold, visit_date, visit_time, now))
     return answer
 
 
 def _visit_faults(
-    catalog: Catalog, item: Item, visit_date: VisitDate, visit_time: VisitTime, now: datetime
+    catalog: Catalog, item: Item, sold: Item, visit_date: VisitDate, visit_time: VisitTime, now: datetime
 ) -> list[VisitFault]:
     local_now = now.astimezone(time_zone(catalog.venue.time_zone))
     admissions = catalog.admissions_of(item)
     faults: list[VisitFault] = []
     if visit_date is not UNSET:
-        faults += _day_faults(item, admissions, visit_date, local_now.date())
+        faults += day_faults(sold, admissions, visit_date, local_now.date())
     if visit_time is not UNSET:
         faults += _time_faults(admissions, visit_date, visit_time, local_now)
     return faults
 
 
-def _day_faults(item: Item, admissions: list[Admission], day: date, today: date) -> Iterator[VisitFault]:
+def day_faults(sold: Item, admissions: Sequence[Admission], day: date, today: date) -> Iterator[VisitFault]:
+    """What is wrong with the day. `sold`: of which the days of sale count. `today` is the venue's."""
     if day < today:
         yield VisitFault("visitDate", "past_date", f"This day is over: it is {today} at the venue.")
         return
-    if item.sale_from is not None and day < item.sale_from:
-        yield VisitFault("itemNumber", "not_on_sale", f"This is sold for visits from {item.sale_from} on.")
-    elif item.sale_to is not None and day > item.sale_to:
-        yield VisitFault("itemNumber", "not_on_sale", f"This is sold for visits until {item.sale_to}.")
+    if sold.sale_from is not None and day < sold.sale_from:
+        yield VisitFault("itemNumber", "not_on_sale", f"This is sold for visits from {sold.sale_from} on.")
+    elif sold.sale_to is not None and day > sold.sale_to:
+        yield VisitFault("itemNumber", "not_on_sale", f"This is sold for visits until {sold.sale_to}.")
     closed = next((admission for admission in admissions if admission.is_closed_on(day)), None)
     if closed is not None:
         yield VisitFault("visitDate", "closed_day", f"{closed.admission} is closed on this day.")

@@ -11,13 +11,19 @@ from domain.order.content import OrderContent, OrderIdentity
 
 
 class IssueJob(Struct, frozen=True):
-    """What to mint. The same `job_id` again means the same job: an issuer mints it once."""
+    """What to mint. The same `job_id` again means the same job: an issuer mints it once.
+
+    `catalog_version`: of the catalog by which the order's places were taken; 0: the one in force. `avoid`: numbers that
+    an earlier asking for this job gave, and that others have.
+    """
 
     job_id: UUID
     order_id: UUID
     order: OrderIdentity
     content: OrderContent
     now: datetime
+    catalog_version: int = 0
+    avoid: tuple[str, ...] = ()
 
 
 class IssuanceRefused(Exception):

@@ -1,6 +1,7 @@
 """The issuance saga: what it learns of an order, and what it has the order do next.
 
-Per job: seen → leased → minted, refused, or not answered and tried again later. It asks; the order decides again.
+Per job: seen → leased, with its places → minted, refused, or not answered and tried again later. What the save of a
+step finds taken comes back as a message of its own. It asks; the order decides again.
 """
 
 from datetime import datetime, timedelta
@@ -9,7 +10,10 @@ from uuid import UUID
 
 from msgspec import Struct
 
+from domain.allotment import VisitSlot, places_needed
+from domain.catalog.items import Catalog
 from domain.issuance.issuance import Issuance
+from domain.issuance.no_room import NUMBER_TAKEN, SOLD_OUT, number_taken, sold_out
 from domain.order.commands import (
     DeferIssuance,
     FailIssuance,
@@ -35,13 +39,24 @@ class Seen(Struct, frozen=True):
     """The feed or the sweeper came upon the order.
 
     `owner` is unique to a start of a process: after a restart nobody takes the old one's lease for its own.
-    `job_id`: for a job that starts now; one that is taken up again keeps its own.
+    `job_id`: for a job that starts now; one that is taken up again keeps its own. `catalog`, `catalog_version`: in
+    force; by it a job that starts now takes its places, and is issued.
     """
 
     now: datetime
     owner: str
     job_id: UUID
     lease_seconds: float
+    catalog: Catalog | None = None
+    catalog_version: int = 0
+
+
+class SoldOut(Struct, frozen=True):
+    """Too few places were left for the order that was `seen`: `left` in `slot`. Nothing of it is saved yet."""
+
+    seen: Seen
+    slot: VisitSlot
+    left: int
 
 
 class Minted(Struct, frozen=True):
@@ -58,6 +73,14 @@ class Refused(Struct, frozen=True):
     status_message: str
 
 
+class ExternalNumberTaken(Struct, frozen=True):
+    """A living wallet has the number that the partner gave one of the order's. `line`, `wallet`: which, from 0."""
+
+    job_id: UUID
+    line: int
+    wallet: int
+
+
 class IssuerUnavailable(Struct, frozen=True):
     """The issuer could not answer; it may have minted or not. `jitter`: a random number, 0 ≤ jitter < 1."""
 
@@ -66,7 +89,7 @@ class IssuerUnavailable(Struct, frozen=True):
     jitter: float
 
 
-SagaMessage: TypeAlias = Seen | Minted | Refused | IssuerUnavailable
+SagaMessage: TypeAlias = Seen | SoldOut | Minted | Refused | ExternalNumberTaken | IssuerUnavailable
 
 
 def react(state: Order, message: SagaMessage) -> list[IssuanceCommand]:
@@ -74,10 +97,15 @@ def react(state: Order, message: SagaMessage) -> list[IssuanceCommand]:
     match message:
         case Seen():
             return _seen(state, message)
+        case SoldOut():
+            return _sold_out(state, message)
         case Minted(issuance=issuance):
             return [RecordIssuance(issuance)] if _at_work_on(state, issuance.job_id) else []
         case Refused(job_id=job_id, reason=reason, status_message=text):
             return [FailIssuance(job_id, reason, text)] if _at_work_on(state, job_id) else []
+        case ExternalNumberTaken(job_id=job_id, line=line, wallet=wallet):
+            failed = FailIssuance(job_id, NUMBER_TAKEN, number_taken(line, wallet))
+            return [failed] if _at_work_on(state, job_id) else []
         case IssuerUnavailable():
             return _unavailable(state, message)
         case _:
@@ -103,14 +131,32 @@ def retry_at(attempt: int, now: datetime, jitter: float) -> datetime | None:
 
 
 def _seen(state: Order, seen: Seen) -> list[IssuanceCommand]:
-    lease = AttemptLease(owner=seen.owner, until=seen.now + timedelta(seconds=seen.lease_seconds))
     match state:
         case Submitted() | Scheduled():
-            return [StartIssuance(seen.job_id, lease)]
+            places = places_needed(state.content, seen.catalog) if seen.catalog is not None else ()
+            return [StartIssuance(seen.job_id, _lease(seen), places, seen.catalog_version)]
         case Processing() if (due := due_at(state)) is not None and due <= seen.now:
-            return [ResumeIssuance(lease, seen.now)]
+            return [ResumeIssuance(_lease(seen), seen.now)]
         case _:
             return []
+
+
+def _sold_out(state: Order, message: SoldOut) -> list[IssuanceCommand]:
+    """The order takes the whole way to its Error at once: no place is taken, and no issuer is asked."""
+    seen = message.seen
+    match state:
+        case Submitted() | Scheduled() if seen.catalog is not None:
+            text = sold_out(state.content, seen.catalog, message.slot, message.left)
+            return [
+                StartIssuance(seen.job_id, _lease(seen), catalog_version=seen.catalog_version),
+                FailIssuance(seen.job_id, SOLD_OUT, text),
+            ]
+        case _:
+            return []
+
+
+def _lease(seen: Seen) -> AttemptLease:
+    return AttemptLease(owner=seen.owner, until=seen.now + timedelta(seconds=seen.lease_seconds))
 
 
 def _unavailable(state: Order, message: IssuerUnavailable) -> list[IssuanceCommand]:

@@ -1,6 +1,6 @@
 """What may be asked of an order. Ids, time and chance come in with the command."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import TypeAlias
 from uuid import UUID
 
@@ -9,6 +9,7 @@ from msgspec import Struct
 from domain.issuance.issuance import Issuance
 from domain.order.content import OrderContent, OrderIdentity
 from domain.order.events import AttemptLease
+from domain.order.places import Places
 
 
 class SubmitOrder(Struct, frozen=True):
@@ -33,18 +34,35 @@ class CancelOrder(Struct, frozen=True):
 
 
 class ExpireDraft(Struct, frozen=True):
-    """Asked by our own timer, not by a partner: it must not cancel an order that was confirmed in the meantime."""
+    """Asked by our own timer, not by a partner: it must not cancel an order that was confirmed in the meantime.
+
+    `ttl_seconds`: the partner's `draftTtlSeconds`, as far as we know at `now`; None is for ever.
+    """
+
+    now: datetime
+    ttl_seconds: int | None
 
 
 class ReprocessOrder(Struct, frozen=True):
     pass
 
 
+class RedeemTickets(Struct, frozen=True):
+    """Let in who shows this reference. `today`: at the venue, at `now`. `persons`: how many came, None is all."""
+
+    reference: str
+    persons: int | None
+    today: date
+    now: datetime
+
+
 class StartIssuance(Struct, frozen=True):
-    """Pick the order up and lease its job."""
+    """Pick the order up and lease its job. `places`: that the same save takes. `catalog_version`: to be issued by."""
 
     job_id: UUID
     lease: AttemptLease
+    places: tuple[Places, ...] = ()
+    catalog_version: int = 0
 
 
 class ResumeIssuance(Struct, frozen=True):
@@ -71,4 +89,4 @@ class FailIssuance(Struct, frozen=True):
 
 PartnerCommand: TypeAlias = SubmitOrder | ReplaceOrder | ConfirmOrder | CancelOrder | ExpireDraft | ReprocessOrder
 IssuanceCommand: TypeAlias = StartIssuance | ResumeIssuance | DeferIssuance | RecordIssuance | FailIssuance
-OrderCommand: TypeAlias = PartnerCommand | IssuanceCommand
+OrderCommand: TypeAlias = PartnerCommand | RedeemTickets | IssuanceCommand

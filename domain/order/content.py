@@ -70,3 +70,11 @@ def line_no(index: int) -> int:
 def text_language(of_line: str | UnsetType | None, of_order: str | None, fallback: str) -> str:
     """The language of a line's texts: its own, or the order's where it inherits, else the partner's or venue's."""
     return (of_order if of_line is UNSET else of_line) or fallback
+
+
+def visit_of(line: OrderLine, item_number: str) -> tuple[date, time]:
+    """When a ticket or coupon of the line is used: at a component's own visit where it has one, else with the line."""
+    for visit in line.component_schedule:
+        if visit.item_number == item_number:
+            return visit.visit_date, visit.visit_time
+    return line.visit_date, line.visit_time

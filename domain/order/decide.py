@@ -10,6 +10,7 @@ from domain.order.commands import (
     FailIssuance,
     OrderCommand,
     RecordIssuance,
+    RedeemTickets,
     ReplaceOrder,
     ReprocessOrder,
     ResumeIssuance,
@@ -33,6 +34,8 @@ from domain.order.events import (
     OrderSubmitted,
     VoidRequested,
 )
+from domain.order.expiry import expires_at
+from domain.order.redeem import redeem
 from domain.order.refusals import (
     IdentityImmutable,
     OrderAlreadyExists,
@@ -41,6 +44,7 @@ from domain.order.refusals import (
     OrderNotConfirmable,
     OrderNotReplaceable,
     OrderNotReprocessable,
+    TicketUsed,
 )
 from domain.order.state import (
     Absent,
@@ -69,9 +73,11 @@ def decide(state: Order, command: OrderCommand) -> list[OrderEvent]:
         case CancelOrder():
             return cancel(state)
         case ExpireDraft():
-            return expire(state)
+            return expire(state, command)
         case ReprocessOrder():
             return reprocess(state)
+        case RedeemTickets():
+            return redeem(state, command)
         case StartIssuance():
             return start_issuance(state, command)
         case ResumeIssuance():
@@ -135,6 +141,8 @@ def confirm(state: Order, command: ConfirmOrder) -> list[OrderEvent]:
 
 def cancel(state: Order) -> list[OrderEvent]:
     match settled(state):
+        case Issued(used=used) as issued if used:
+            raise TicketUsed(issued.status)
         case Issued() as issued:
             return [OrderCancelled(order=issued.order, revision=issued.revision), *void_of(issued)]
         case (Draft() | Error()) as order:
@@ -143,10 +151,10 @@ def cancel(state: Order) -> list[OrderEvent]:
             return []
 
 
-def expire(state: Order) -> list[OrderEvent]:
+def expire(state: Order, command: ExpireDraft) -> list[OrderEvent]:
     """A Draft whose time is up is removed; one that was confirmed, replaced or removed in time is left alone."""
     match state:
-        case Draft():
+        case Draft() if (due := expires_at(state, command.ttl_seconds)) is not None and due <= command.now:
             return [OrderRemoved(order=state.order, revision=state.revision, reason="expired"), *void_of(state)]
         case _:
             return []
@@ -167,7 +175,12 @@ def start_issuance(state: Order, command: StartIssuance) -> list[OrderEvent]:
     match state:
         case Submitted() | Scheduled():
             started = IssuanceStarted(
-                order=state.order, revision=state.revision, job_id=command.job_id, lease=command.lease
+                order=state.order,
+                revision=state.revision,
+                job_id=command.job_id,
+                lease=command.lease,
+                places=command.places,
+                catalog_version=command.catalog_version,
             )
             if isinstance(state, Scheduled):
                 return [started]

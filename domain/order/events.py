@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from domain.issuance.issuance import Issuance
 from domain.order.content import OrderContent, OrderIdentity
+from domain.order.places import Places
 
 
 class AttemptLease(Struct, frozen=True, rename="camel"):
@@ -47,13 +48,19 @@ class OrderScheduled(Struct, frozen=True, rename="camel"):
     revision: int
 
 
-class IssuanceStarted(Struct, frozen=True, rename="camel"):
-    """A job may now call the issuer: durable before anything outside is asked for."""
+class IssuanceStarted(Struct, frozen=True, rename="camel", omit_defaults=True):
+    """A job may now call the issuer: durable before anything outside is asked for.
+
+    `places`: taken in the same save; none where there were not enough. `catalog_version`: of the catalog by which they
+    were counted, and by which the job is issued; 0 where there was none, or nobody wrote it down yet.
+    """
 
     order: OrderIdentity
     revision: int
     job_id: UUID
     lease: AttemptLease
+    places: tuple[Places, ...] = ()
+    catalog_version: int = 0
 
 
 class IssuanceDeferred(Struct, frozen=True, rename="camel"):
@@ -104,6 +111,22 @@ class OrderConfirmed(Struct, frozen=True, rename="camel"):
     payment_reference: str
 
 
+class RedeemedAsset(Struct, frozen=True, rename="camel"):
+    """A ticket or coupon that was used. `persons`: how many came in on it, at most its own."""
+
+    asset_id: UUID
+    persons: int
+
+
+class TicketsRedeemed(Struct, frozen=True, rename="camel"):
+    """Tickets or coupons of an Issued order were used at the gate, each whole and once."""
+
+    order: OrderIdentity
+    revision: int
+    assets: tuple[RedeemedAsset, ...]
+    used_at: datetime
+
+
 class OrderCancelled(Struct, frozen=True, rename="camel"):
     """An Issued order was cancelled: its assets are destroyed, the order stays."""
 
@@ -137,6 +160,7 @@ OrderEvent: TypeAlias = (
     | OrderDrafted
     | OrderFailed
     | OrderConfirmed
+    | TicketsRedeemed
     | OrderCancelled
     | OrderRemoved
     | VoidRequested

@@ -26,8 +26,11 @@ from domain.order.events import (
     OrderReprocessed,
     OrderScheduled,
     OrderSubmitted,
+    RedeemedAsset,
+    TicketsRedeemed,
     VoidRequested,
 )
+from domain.order.places import Places
 
 
 class Absent(Struct, frozen=True, tag=True):
@@ -53,23 +56,39 @@ class Scheduled(KnownOrder, frozen=True):
 
 
 class Processing(KnownOrder, frozen=True):
-    """`attempt`: how often the issuer has been tried and could not answer. `retry_at`: not before then again."""
+    """`attempt`: how often the issuer has been tried and could not answer. `retry_at`: not before then again.
+
+    `catalog_version`: of the catalog by which the job is issued; 0: the one in force.
+    """
 
     status = "Processing"
     job_id: UUID
     lease: AttemptLease
     attempt: int = 0
     retry_at: datetime | None = None
+    places: tuple[Places, ...] = ()
+    catalog_version: int = 0
 
 
 class Draft(KnownOrder, frozen=True):
     status = "Draft"
     issuance: Issuance
+    places: tuple[Places, ...] = ()
+
+
+class UsedAsset(RedeemedAsset, frozen=True, rename="camel"):
+    """A ticket or coupon that was used, and when."""
+
+    used_at: datetime
 
 
 class Issued(KnownOrder, frozen=True):
+    """`used`: its tickets and coupons that were used at the gate, in that order."""
+
     status = "Issued"
     issuance: Issuance
+    places: tuple[Places, ...] = ()
+    used: tuple[UsedAsset, ...] = ()
 
 
 class Error(KnownOrder, frozen=True):
@@ -111,23 +130,46 @@ def evolve(state: Order, event: OrderEvent) -> ExistingOrder:
             return Submitted(order=state.order, content=state.content, revision=revision)
         case OrderScheduled(), Submitted():
             return Scheduled(order=state.order, content=state.content, revision=state.revision)
-        case IssuanceStarted(job_id=job_id, lease=lease), Scheduled():
+        case IssuanceStarted() as started, Scheduled():
             return Processing(
-                order=state.order, content=state.content, revision=state.revision, job_id=job_id, lease=lease
+                order=state.order,
+                content=state.content,
+                revision=state.revision,
+                job_id=started.job_id,
+                lease=started.lease,
+                places=started.places,
+                catalog_version=started.catalog_version,
             )
         case IssuanceDeferred(attempt=attempt, retry_at=retry_at), Processing():
             return replace(state, attempt=attempt, retry_at=retry_at)
         case IssuanceResumed(lease=lease), Processing():
             return replace(state, lease=lease, retry_at=None)
         case OrderIssued(issuance=issuance), Processing():
-            return Issued(order=state.order, content=state.content, revision=state.revision, issuance=issuance)
+            return Issued(
+                order=state.order,
+                content=state.content,
+                revision=state.revision,
+                issuance=issuance,
+                places=state.places,
+            )
         case OrderDrafted(issuance=issuance), Processing():
-            return Draft(order=state.order, content=state.content, revision=state.revision, issuance=issuance)
+            return Draft(
+                order=state.order,
+                content=state.content,
+                revision=state.revision,
+                issuance=issuance,
+                places=state.places,
+            )
         case OrderFailed(status_message=message), Processing():
             return Error(order=state.order, content=state.content, revision=state.revision, status_message=message)
         case OrderConfirmed(payment_reference=reference), Draft(issuance=issuance):
             content = replace(state.content, payment_reference=reference)
-            return Issued(order=state.order, content=content, revision=state.revision, issuance=issuance)
+            return Issued(
+                order=state.order, content=content, revision=state.revision, issuance=issuance, places=state.places
+            )
+        case TicketsRedeemed(assets=assets, used_at=used_at), Issued():
+            used = [UsedAsset(asset.asset_id, asset.persons, used_at) for asset in assets]
+            return replace(state, used=(*state.used, *used))
         case OrderCancelled(), Issued():
             return Cancelled(order=state.order, content=state.content, revision=state.revision)
         case OrderRemoved(), Draft() | Error():

@@ -108,21 +108,10 @@ def _item_faults(index: int, line: LineBody, item: Item | None, catalog: Catalog
         faults.append(_fault(place, "itemNumber", "unknown_item", "The catalog has no such item."))
     if catalog is None:
         return faults
-    on_sale = item is None or item.item_number in catalog.issuable
-    if not on_sale:
-        faults.append(_fault(place, "itemNumber", "not_on_sale", "This item cannot be ordered here yet."))
     wrongs = visit_faults(catalog, item or _ANY_ITEM, line.visit_date, line.visit_time, now)
     if wrongs:
-        faults += [_visit_fault(place, wrong) for wrong in wrongs if on_sale or wrong.code != "not_on_sale"]
+        faults += [_visit_fault(place, wrong) for wrong in wrongs]
     return faults
-
-
-def _component_visit_faults(
-    catalog: Catalog, component: Item, visit: LineBody | ComponentVisitBody, now: datetime
-) -> list[VisitFault]:
-    """A component is visited like any ticket; on which days it is sold is the package's matter."""
-    faults = visit_faults(catalog, component, visit.visit_date, visit.visit_time, now)
-    return [wrong for wrong in faults if wrong.code != "not_on_sale"]
 
 
 # What is said of the wallets
@@ -160,8 +149,8 @@ def _schedule_faults(index: int, line: LineBody, item: Item, catalog: Catalog, n
     if item.is_package:
         components = {component.item_number for component in item.components}
         for place, schedule in schedules:
-            yield from _first(_entry_faults(place, schedule, components, catalog, now))
-        yield from _unscheduled_faults(index, line, components, schedules, catalog, now)
+            yield from _first(_entry_faults(place, schedule, item, components, catalog, now))
+        yield from _unscheduled_faults(index, line, item, schedules, catalog, now)
     else:
         for place, _ in schedules:
             yield Fault(pointer_to(*place), "not_a_package", "Only a package has components to schedule.")
@@ -182,7 +171,12 @@ def _schedules(index: int, line: LineBody) -> list[tuple[tuple[Token, ...], _Sch
 
 
 def _entry_faults(
-    place: tuple[Token, ...], schedule: _Schedule, components: set[str], catalog: Catalog, now: datetime
+    place: tuple[Token, ...],
+    schedule: _Schedule,
+    package: Item,
+    components: set[str],
+    catalog: Catalog,
+    now: datetime,
 ) -> Iterator[Fault]:
     scheduled: set[str] = set()
     for position, entry in enumerate(schedule):
@@ -196,14 +190,15 @@ def _entry_faults(
         elif entry.item_number in scheduled:
             yield _fault(here, "itemNumber", "duplicate", "This component is scheduled already.")
         scheduled.add(entry.item_number)
-        for wrong in _component_visit_faults(catalog, component or _ANY_ITEM, entry, now):
+        item = component or _ANY_ITEM
+        for wrong in visit_faults(catalog, item, entry.visit_date, entry.visit_time, now, sold_as=package):
             yield _visit_fault(here, wrong)
 
 
 def _unscheduled_faults(
     index: int,
     line: LineBody,
-    components: set[str],
+    package: Item,
     schedules: list[tuple[tuple[Token, ...], _Schedule]],
     catalog: Catalog,
     now: datetime,
@@ -213,12 +208,12 @@ def _unscheduled_faults(
     if not all(_known(entry) and _known(entry.item_number) for entry in entries):
         return  # which components are left cannot be told
     scheduled = {entry.item_number for entry in entries}
-    said: set[tuple[str, str]] = {("visitDate", "past_date")}  # the line's own visit has had that said
-    for number in sorted(components - scheduled):
-        component = catalog.item(number)
-        if component is None:
+    # What was said of the package's own visit counts for all that is in it.
+    said = {("visitDate", "past_date"), ("itemNumber", "not_on_sale")}
+    for component in catalog.components_of(package):
+        if component.item_number in scheduled:
             continue
-        for wrong in _component_visit_faults(catalog, component, line, now):
+        for wrong in visit_faults(catalog, component, line.visit_date, line.visit_time, now, sold_as=package):
             if (wrong.field, wrong.code) not in said:
                 said.add((wrong.field, wrong.code))
                 yield _visit_fault(("items", index), wrong)

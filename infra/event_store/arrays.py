@@ -6,6 +6,7 @@ then each element's length and bytes.
 
 from __future__ import annotations
 
+from datetime import date, time
 from struct import Struct, pack
 from typing import TYPE_CHECKING
 from uuid import UUID
@@ -22,9 +23,13 @@ if TYPE_CHECKING:
 _HEADER = Struct(">iiIii")
 _LENGTH = Struct(">i")
 _EMPTY = Struct(">iiI")
+_NULL = _LENGTH.pack(-1)
 
-INT4, INT8, TEXT, BYTEA, UUID_ = 23, 20, 25, 17, 2950
-_ARRAY_OF = {INT4: 1007, INT8: 1016, TEXT: 1009, BYTEA: 1001, UUID_: 2951}
+INT4, INT8, TEXT, BYTEA, UUID_, BOOL, DATE, TIME = 23, 20, 25, 17, 2950, 16, 1082, 1083
+_ARRAY_OF = {INT4: 1007, INT8: 1016, TEXT: 1009, BYTEA: 1001, UUID_: 2951, BOOL: 1000, DATE: 1182, TIME: 1183}
+
+_EPOCH = date(2000, 1, 1).toordinal()
+"""Source: src/include/datatype/timestamp.h, POSTGRES_EPOCH_JDATE."""
 
 
 class EncodedArray(bytes):
@@ -35,6 +40,13 @@ class Int4Array(EncodedArray):
     @classmethod
     def of(cls, values: Sequence[int]) -> Int4Array:
         return cls(_numbers(INT4, "i", 4, values))
+
+    @classmethod
+    def with_nulls(cls, values: Sequence[int | None]) -> Int4Array:
+        if None not in values:
+            return cls(_numbers(INT4, "i", 4, values))  # type: ignore[arg-type]
+        packed = [_NULL if value is None else pack(">ii", 4, value) for value in values]
+        return cls(_HEADER.pack(1, 1, INT4, len(values), 1) + b"".join(packed))
 
 
 class Int8Array(EncodedArray):
@@ -61,12 +73,38 @@ class TextArray(EncodedArray):
         return cls(_elements(TEXT, list(map(str.encode, values))))
 
 
+class BoolArray(EncodedArray):
+    @classmethod
+    def of(cls, values: Sequence[bool]) -> BoolArray:
+        return cls(_elements(BOOL, [b"\1" if value else b"\0" for value in values]))
+
+
+class DateArray(EncodedArray):
+    @classmethod
+    def of(cls, values: Sequence[date]) -> DateArray:
+        return cls(_numbers(DATE, "i", 4, [value.toordinal() - _EPOCH for value in values]))
+
+
+class TimeArray(EncodedArray):
+    """Times of day; None is 24:00, which PostgreSQL's type has and Python's has not."""
+
+    @classmethod
+    def of(cls, values: Sequence[time | None]) -> TimeArray:
+        return cls(_numbers(TIME, "q", 8, [_microseconds(value) for value in values]))
+
+
 def _numbers(element: int, code: str, size: int, values: Sequence[int]) -> bytes:
     if not values:
         return _EMPTY.pack(0, 0, element)
     interleaved = [size, 0] * len(values)
     interleaved[1::2] = values
     return _HEADER.pack(1, 0, element, len(values), 1) + pack(">" + f"i{code}" * len(values), *interleaved)
+
+
+def _microseconds(value: time | None) -> int:
+    if value is None:
+        return 86_400_000_000
+    return ((value.hour * 60 + value.minute) * 60 + value.second) * 1_000_000 + value.microsecond
 
 
 def _elements(element: int, values: Sequence[bytes]) -> bytes:
@@ -97,6 +135,9 @@ def register_arrays(adapters: AdaptersMap) -> None:
         (UuidArray, UUID_),
         (ByteaArray, BYTEA),
         (TextArray, TEXT),
+        (BoolArray, BOOL),
+        (DateArray, DATE),
+        (TimeArray, TIME),
     ):
         adapters.register_dumper(array, _dumper(element))
 

@@ -11,9 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import deque
 from contextlib import suppress
-from dataclasses import dataclass
 from struct import error as StructError
 from typing import TYPE_CHECKING
 
@@ -21,21 +19,20 @@ import psycopg
 import structlog
 
 from infra.crash_points import CrashPoint, during, reached
-from infra.event_store.append import Append, Appended, Conflict, EncodedBatch, Outcome, encode, send
-from infra.event_store.commit_figures import COMMIT_TIMES, CommitFigures, CommitTimes
+from infra.event_store.append import Append, Appended, EncodedBatch, Outcome, encode, send
+from infra.event_store.commit_figures import COMMIT_TIMES, CommitFigures
+from infra.event_store.commit_queue import CommitQueue, Waiting
 from infra.postgres.connections import translated_faults
 from infra.postgres.deadline import within
 from infra.postgres.errors import DatabaseUnavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterator, Sequence
+    from collections.abc import Awaitable, Callable
 
     from psycopg import AsyncConnection
 
 log = structlog.get_logger()
 
-MAX_COMMANDS = 256
-MAX_BYTES = 4 * 1024 * 1024
 COMMAND_DEADLINE_SECONDS = 4.3
 CALL_DEADLINE_SECONDS = 3.0
 SERVER_DEADLINE_SECONDS = 2.5
@@ -57,41 +54,11 @@ class RefusedByStore(Exception):
     """PostgreSQL refuses this command's data; nothing was saved."""
 
 
-@dataclass(slots=True, eq=False)
-class _Waiting:
-    command: Append
-    future: asyncio.Future[Outcome]
-    deadline: float
-    queued_at: float
-    times: CommitTimes | None
-    sent: bool = False
-
-    def places(self) -> Iterator[tuple[int, int] | bytes]:
-        """What only one command can take: places in streams, and an Idempotency-Key. (Streams as numbers: a UUID's
-        hash and comparison are Python code.)"""
-        for event in self.command.events:
-            yield event.stream.int, event.version
-        if self.command.record is not None:
-            yield self.command.record.scope_hash
-
-    def claims(self) -> Iterator[int | bytes]:
-        """What must not occur twice in a batch: a stream, an Idempotency-Key."""
-        for event in self.command.events:
-            yield event.stream.int
-        if self.command.record is not None:
-            yield self.command.record.scope_hash
-
-    @property
-    def answered(self) -> bool:
-        """A caller that went away was not answered: its command is saved all the same."""
-        return self.future.done() and not self.future.cancelled()
-
-    def fail(self) -> None:
-        if not self.future.done():
-            self.future.set_exception(OutcomeUnknown() if self.sent else StoreUnavailable())
+def _fail(waiting: Waiting) -> None:
+    waiting.fail(OutcomeUnknown() if waiting.sent else StoreUnavailable())
 
 
-def _mark_sent(batch: list[_Waiting], sent: bool) -> None:
+def _mark_sent(batch: list[Waiting], sent: bool) -> None:
     for waiting in batch:
         waiting.sent = sent
 
@@ -123,8 +90,8 @@ class GroupCommit:
         self._command_seconds = command_seconds
         self._call_seconds = call_seconds
         self._has_room = has_room
-        self._waiting: deque[_Waiting] = deque()
-        self._in_call: list[_Waiting] = []
+        self._waiting = CommitQueue()
+        self._in_call: list[Waiting] = []
         self._wake = asyncio.Event()
         self._connection: AsyncConnection | None = None
         self._tasks: list[asyncio.Task[None]] = []
@@ -165,7 +132,7 @@ class GroupCommit:
             future.set_exception(StoreUnavailable())
             return future
         deadline = loop.time() + self._command_seconds
-        self._waiting.append(_Waiting(command, future, deadline, time.perf_counter(), COMMIT_TIMES.get()))
+        self._waiting.add(Waiting(command, future, deadline, time.perf_counter(), COMMIT_TIMES.get()))
         self._wake.set()
         return future
 
@@ -177,7 +144,8 @@ class GroupCommit:
                 self._wake.clear()
                 await self._wake.wait()
                 continue
-            batch = self._take_batch()
+            self._let_go_overdue()
+            batch = self._waiting.take_batch()
             if batch:
                 self._in_call = batch
                 try:
@@ -185,36 +153,11 @@ class GroupCommit:
                 except Exception:
                     # Whatever is wrong with this batch, the next one needs a writer.
                     for waiting in batch:
-                        waiting.fail()
+                        _fail(waiting)
                     log.exception("append_failed", commands=len(batch))
                 self._in_call = []
 
-    def _take_batch(self) -> list[_Waiting]:
-        """The next commands in their order, nothing unique twice among them; the later one stays waiting."""
-        batch: list[_Waiting] = []
-        held: list[_Waiting] = []
-        claimed: set[int | bytes] = set()
-        size = 0
-        now = asyncio.get_running_loop().time()
-        while self._waiting and len(batch) < MAX_COMMANDS:
-            waiting = self._waiting.popleft()
-            if waiting.answered or waiting.deadline <= now:
-                waiting.fail()
-                continue
-            if batch and size + waiting.command.size > MAX_BYTES:
-                held.append(waiting)
-                break
-            claims = set(waiting.claims())
-            if claimed.isdisjoint(claims):
-                batch.append(waiting)
-                size += waiting.command.size
-            else:
-                held.append(waiting)
-            claimed |= claims
-        self._waiting.extendleft(reversed(held))
-        return batch
-
-    async def _save(self, batch: list[_Waiting]) -> None:
+    async def _save(self, batch: list[Waiting]) -> None:
         taken_at = time.perf_counter()
         try:
             encoded = encode([waiting.command for waiting in batch])
@@ -224,43 +167,28 @@ class GroupCommit:
             return
         if outcomes is None:
             for waiting in batch:
-                waiting.fail()
+                _fail(waiting)
             return
         reached(CrashPoint.APPEND_COMMITTED)
         self.figures.saved(batch, taken_at, time.perf_counter())
         for waiting, outcome in zip(batch, outcomes, strict=True):
-            if not waiting.future.done():
-                waiting.future.set_result(outcome)
+            waiting.answer(outcome)
         if self._waiting:
-            self._refuse_taken([saved for saved, of in zip(batch, outcomes, strict=True) if isinstance(of, Appended)])
+            saved = [waiting for waiting, of in zip(batch, outcomes, strict=True) if isinstance(of, Appended)]
+            self._waiting.refuse_taken(saved)
 
-    def _refuse_taken(self, saved: Sequence[_Waiting]) -> None:
-        """What waited for a place that has just been taken need not ask the database."""
-        taken = {place for command in saved for place in command.places()}
-        for waiting in self._waiting:
-            record = waiting.command.record
-            if record is not None and record.scope_hash in taken:
-                conflict = Conflict("record")
-            elif any((event.stream.int, event.version) in taken for event in waiting.command.events):
-                conflict = Conflict("version")
-            else:
-                continue
-            if not waiting.future.done():
-                waiting.future.set_result(conflict)
-
-    async def _isolate(self, batch: list[_Waiting], error: Exception) -> None:
+    async def _isolate(self, batch: list[Waiting], error: Exception) -> None:
         """Data that PostgreSQL refuses, or cannot even be sent, fails its own command: each half by itself."""
         if len(batch) == 1:
             sqlstate = error.sqlstate if isinstance(error, psycopg.Error) else None
             log.error("append_refused", error=type(error).__name__, sqlstate=sqlstate)
-            if not batch[0].future.done():
-                batch[0].future.set_exception(RefusedByStore(sqlstate or type(error).__name__))
+            batch[0].fail(RefusedByStore(sqlstate or type(error).__name__))
             return
         middle = len(batch) // 2
         for half in (batch[:middle], batch[middle:]):
             await self._save(half)
 
-    async def _send_until_known(self, encoded: EncodedBatch, batch: list[_Waiting]) -> list[Outcome] | None:
+    async def _send_until_known(self, encoded: EncodedBatch, batch: list[Waiting]) -> list[Outcome] | None:
         """Send the same batch until an answer comes; None once nobody waits for it any more."""
         loop = asyncio.get_running_loop()
         in_doubt = False
@@ -308,11 +236,12 @@ class GroupCommit:
         loop = asyncio.get_running_loop()
         while True:
             await asyncio.sleep(OVERDUE_CHECK_SECONDS)
-            now = loop.time()
-            for queue in (self._in_call, self._waiting):
-                for waiting in queue:
-                    if waiting.deadline > now:
-                        break  # oldest first
-                    waiting.fail()
-            while self._waiting and (self._waiting[0].answered or self._waiting[0].deadline <= now):
-                self._waiting.popleft()
+            for waiting in self._in_call:
+                if waiting.deadline > loop.time():
+                    break  # oldest first
+                _fail(waiting)
+            self._let_go_overdue()
+
+    def _let_go_overdue(self) -> None:
+        for waiting in self._waiting.take_overdue(asyncio.get_running_loop().time()):
+            _fail(waiting)

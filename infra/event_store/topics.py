@@ -5,6 +5,7 @@ from typing import Any
 
 from eventsourcing.utils import register_topic
 
+from domain.allotment_override import AllotmentOverridden
 from domain.api_key import KeyCreated, KeyRevoked
 from domain.catalog.stream import CatalogPublished
 from domain.order.events import (
@@ -21,6 +22,7 @@ from domain.order.events import (
     OrderReprocessed,
     OrderScheduled,
     OrderSubmitted,
+    TicketsRedeemed,
     VoidRequested,
 )
 from domain.partner import PartnerChanged, PartnerCreated, PartnerDeleted
@@ -39,6 +41,7 @@ ORDER_TOPICS: Mapping[str, type] = {
     "order.drafted.v1": OrderDrafted,
     "order.failed.v1": OrderFailed,
     "order.confirmed.v1": OrderConfirmed,
+    "order.redeemed.v1": TicketsRedeemed,
     "order.cancelled.v1": OrderCancelled,
     "order.removed.v1": OrderRemoved,
     "order.void_requested.v1": VoidRequested,
@@ -56,6 +59,7 @@ SETUP_TOPICS: Mapping[str, type] = {
     "key.created.v1": KeyCreated,
     "key.revoked.v1": KeyRevoked,
     "catalog.published.v1": CatalogPublished,
+    "allotment.overridden.v1": AllotmentOverridden,
     "subscription.created.v1": SubscriptionCreated,
     "subscription.disabled.v1": SubscriptionDisabled,
     "subscription.deleted.v1": SubscriptionDeleted,

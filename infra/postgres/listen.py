@@ -44,7 +44,7 @@ class LogListener:
     def subscribe(self, *kinds: str) -> asyncio.Event:
         """An event that is set at each wake-up. The waiter clears it *before* it reads the log, then waits again.
 
-        `kinds`: of what was stored (`append_v1` names them); none given: whatever it was.
+        `kinds`: of what was stored (`append_v2` names them); none given: whatever it was.
         """
         waiter = asyncio.Event()
         self._waiters[waiter] = frozenset(kinds)

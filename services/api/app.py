@@ -17,7 +17,7 @@ from domain.reading import MalformedJson
 from infra.event_store.commit_figures import COMMIT_TIMES, CommitTimes
 from infra.event_store.group_commit import OutcomeUnknown, RefusedByStore, StoreUnavailable
 from infra.postgres.errors import DatabaseUnavailable
-from services.api.arrival import JSON, MAX_BODY_BYTES, body_of, internal_error
+from services.api.arrival import MAX_BODY_BYTES, body_of, internal_error
 from services.api.call import Call
 from services.api.deadlines import RequestDeadlines
 from services.api.idempotency import HEADER as IDEMPOTENCY_KEY
@@ -27,7 +27,7 @@ from services.api.traced import traced
 from services.phases import together
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable
+    from collections.abc import Awaitable, Callable, Iterable, Mapping
 
     from services.api.operation import Operation
     from services.api.services import Services
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 
 CORRELATION_HEADER = "X-Correlation-Id"
-_PRECISION = {JSON: 2, "application/*": 1, "*/*": 0, "*": 0}
 _NOT_ACCEPTED = re.compile(r"q=0(\.0*)?\Z")
 CORRELATION_ID = re.compile(r"[A-Za-z0-9._-]{1,100}\Z")
 
@@ -51,6 +50,7 @@ def application(operations: Iterable[Operation], services: Services, public_path
     app = web.Application(client_max_size=MAX_BODY_BYTES)
     deadlines = RequestDeadlines()
     app.cleanup_ctx.append(deadlines.kept)
+    app.cleanup_ctx.append(services.printers.kept)
     methods: dict[str, set[str]] = defaultdict(set)
     for operation in operations:
         methods[operation.path].add(operation.method)
@@ -69,7 +69,13 @@ def application(operations: Iterable[Operation], services: Services, public_path
     return app
 
 
+# aiohttp's own pattern for a part of a path takes no braces, which the number that a partner gives a guest may have.
+_PART = re.compile(r"\{(\w+)\}")
+
+
 def places(path: str, public_path: str) -> list[str]:
+    """The routes of a path."""
+    path = _PART.sub(r"{\1:[^/]+}", path)
     return [path, public_path + path] if public_path else [path]
 
 
@@ -79,7 +85,7 @@ def _handler(
     told = log.bind().info  # bound once: the module's logger is a proxy that looks itself up at each call
     counted = services.requests.of(operation.name)
     may_commit = operation.method != "GET"
-    is_json = operation.produces == JSON
+    precision = _precision(operation.produces)
     in_hand = services.admission.in_hand if operation.brings_work else nullcontext
 
     async def handle(request: web.Request) -> web.StreamResponse:
@@ -94,13 +100,14 @@ def _handler(
             if operation.scopes is not None:
                 caller = await services.authentication.caller(request.headers, operation)
                 key_id = caller.key_id
-            if is_json:
-                _ensure_acceptable(request)
+            _ensure_acceptable(request, operation.produces, precision)
             body = b""
             if operation.body is not None:
                 left = deadlines.pause(task)
                 body = await body_of(request)
                 deadlines.resume(task, left)
+            if operation.answers_late:
+                deadlines.pause(task)
             await together()
             with in_hand():
                 # With an Idempotency-Key it may be the retry of one that was taken: the handler looks at that first.
@@ -157,7 +164,12 @@ def problem_of(error: Exception, correlation_id: str) -> Problem:
     return internal_error(correlation_id)
 
 
-def _ensure_acceptable(request: web.Request) -> None:
+def _precision(produced: str) -> Mapping[str, int]:
+    """The ranges of Accept that hold a type, and how precise each is."""
+    return {produced: 2, f"{produced.partition('/')[0]}/*": 1, "*/*": 0, "*": 0}
+
+
+def _ensure_acceptable(request: web.Request, produced: str, precision_of: Mapping[str, int]) -> None:
     """Of the ranges in Accept that hold our type, the most precise one decides (RFC 9110, section 12.5.1)."""
     if "Accept" not in request.headers:
         return
@@ -167,12 +179,12 @@ def _ensure_acceptable(request: web.Request) -> None:
     precise, accepted = -1, False
     for media_range in accept.split(","):
         kind, *parameters = (part.strip().lower() for part in media_range.split(";"))
-        precision = _PRECISION.get(kind, -1)
+        precision = precision_of.get(kind, -1)
         if precision > precise:
             precise, accepted = precision, not any(_NOT_ACCEPTED.match(parameter) for parameter in parameters)
     if not accepted:
-        detail = f"Answers are {JSON}."
-        raise Problem("not_acceptable", detail, members={"available": [JSON]}, headers={"Accept": JSON})
+        detail = f"Answers are {produced}."
+        raise Problem("not_acceptable", detail, members={"available": [produced]}, headers={"Accept": produced})
 
 
 def _correlation_id(request: web.Request) -> str:

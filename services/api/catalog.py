@@ -86,11 +86,8 @@ async def _in_force(call: Call) -> _Version | None:
 
 
 async def _of_version(call: Call, version: int) -> _Version | None:
-    # Each event is a whole catalog, and its version its place in the stream: one row is enough.
-    for row in await call.services.recorder.select_events(catalog_stream(), gt=version - 1, lte=version):
-        published = call.services.mapper.from_row(row.topic, row.state).data
-        return _Version(published.version, published.catalog)
-    return None
+    catalog = await call.services.directory.catalog_of(version)
+    return _Version(version, catalog) if catalog is not None else None
 
 
 def _answered(found: _Version) -> web.Response:

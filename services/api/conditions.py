@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from multidict import MultiMapping
 
 
-def etag(version: int) -> str:
+def etag(version: int | str) -> str:
     """`"v<version>"`, with its quotes."""
     return f'"v{version}"'
 
@@ -27,7 +27,7 @@ def ensure_matches(headers: MultiMapping[str], version: int, what: str = "order"
         )
 
 
-def is_unchanged(headers: MultiMapping[str], version: int) -> bool:
+def is_unchanged(headers: MultiMapping[str], version: int | str) -> bool:
     """Whether If-None-Match names this version (weak comparison): the answer is 304 then."""
     return _names(headers.getall("If-None-Match", ()), etag(version), weak=True)
 

@@ -14,6 +14,10 @@ from msgspec import Raw, Struct
 
 from domain.order.events import OrderEvent
 from domain.order.state import INITIAL, Absent, Order, Removed, evolve
+from domain.partner import INITIAL as NO_PARTNER
+from domain.partner import KnownPartner, Partner
+from domain.partner import evolve as evolve_partner
+from domain.streams import partner_stream
 from infra.event_store.field_encryption import FieldCipher, open_text
 from infra.event_store.leaf import leaf_hash
 from infra.event_store.mapper import Actor, StoredState
@@ -73,7 +77,8 @@ async def order_as_of(call: Call, order_id: UUID) -> web.Response:
     version = len(past)
     if is_unchanged(call.request.headers, version):
         return unchanged(state, version)
-    return answered(call, SavedOrder(order_id, state, version, await _cipher(call, order_id)), 200)
+    partner = await _partner_as_of(call, state.order.partner_id, moment) if moment is not None else None
+    return answered(call, SavedOrder(order_id, state, version, await _cipher(call, order_id)), 200, partner=partner)
 
 
 async def _history(call: Call, order_id: UUID) -> list[_Told]:
@@ -88,6 +93,15 @@ async def _history(call: Call, order_id: UUID) -> list[_Told]:
     if isinstance(state, Removed) and call.caller.partner_id is not None:
         raise not_found()
     return history
+
+
+async def _partner_as_of(call: Call, partner_id: UUID, moment: datetime) -> KnownPartner | None:
+    stream = partner_stream(partner_id)
+    partner: Partner = NO_PARTNER
+    for row in (await call.services.recorder.streams([stream]))[stream]:
+        if row.recorded_at <= moment:
+            partner = evolve_partner(partner, call.services.mapper.from_row(row.topic, row.state).data)
+    return partner if isinstance(partner, KnownPartner) else None
 
 
 def _state(history: Iterable[_Told]) -> Order:

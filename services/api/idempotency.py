@@ -1,6 +1,6 @@
 """Safe retries: `Idempotency-Key`.
 
-The record commits with the command (`append_v1`); what runs in this process is known in memory, so that a retry that
+The record commits with the command (`append_v2`); what runs in this process is known in memory, so that a retry that
 comes meanwhile is told so. The first answer is rendered again from the events: nothing of it is kept.
 """
 

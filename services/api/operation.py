@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from types import UnionType
 from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ class Operation:
     `changes`: a disabled partner's key may not call it. `brings_work`: refused while issuance is too far behind.
     `answers`: status → type of the body (None: no body).
     `problems`: the codes it may answer with beyond those that every operation shares. `produces`: the answer's type.
+    `answers_late`: it may take longer than a request's deadline; all that it waits for has deadlines of its own.
     """
 
     name: str
@@ -38,6 +40,7 @@ class Operation:
     body: type | None = None
     changes: bool = False
     brings_work: bool = False
-    answers: dict[int, type | None] = field(default_factory=dict)
+    answers: dict[int, type | UnionType | None] = field(default_factory=dict)
     problems: tuple[str, ...] = ()
     produces: str = "application/json"
+    answers_late: bool = False

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from aiohttp import web
 
+from domain.order.expiry import expires_at
 from domain.order.refusals import (
     DuplicateOrder,
     IdentityImmutable,
@@ -13,8 +14,9 @@ from domain.order.refusals import (
     OrderInFlight,
     OrderRefusal,
     StatusForbids,
+    TicketUsed,
 )
-from domain.order.state import Absent, ExistingOrder, Order, Processing, Removed, Scheduled, Submitted
+from domain.order.state import Absent, Draft, ExistingOrder, Order, Processing, Removed, Scheduled, Submitted
 from infra.ids import uuid7
 from services.api.conditions import etag
 from services.api.order_answer import encode_answer, order_answer
@@ -25,6 +27,9 @@ from services.ordering.context import CommandContext
 from services.ordering.orders import SavedOrder
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
+    from domain.partner import KnownPartner
     from services.api.call import Call
     from services.api.idempotency import FirstAnswer
 
@@ -56,7 +61,7 @@ def problem_of_refusal(refusal: OrderRefusal) -> Problem:
     match refusal:
         case OrderGone():
             return not_found()
-        case OrderInFlight() | StatusForbids():
+        case OrderInFlight() | StatusForbids() | TicketUsed():
             return Problem(refusal.code, str(refusal), members={"currentStatus": refusal.current_status})
         case DuplicateOrder():
             members = {"existingOrderId": refusal.existing_order_id}
@@ -67,8 +72,23 @@ def problem_of_refusal(refusal: OrderRefusal) -> Problem:
             return Problem(refusal.code, str(refusal))
 
 
-def answered(call: Call, saved: SavedOrder, status: int, *, replayed: bool = False) -> web.Response:
-    """The order as an answer, with its ETag, and the Location of a new one."""
+def expires(call: Call, state: Order, partner: KnownPartner | None = None) -> datetime | None:
+    """When the order expires, where it is a Draft that will: by its partner as it is, or as the given one was."""
+    if not isinstance(state, Draft):
+        return None
+    if partner is not None:
+        return expires_at(state, partner.draft_ttl_seconds)
+    return expires_at(state, call.services.directory.draft_ttl_seconds_of(state.order.partner_id))
+
+
+def answered(
+    call: Call, saved: SavedOrder, status: int, *, replayed: bool = False, partner: KnownPartner | None = None
+) -> web.Response:
+    """The order as an answer, with its ETag, and the Location of a new one.
+
+    `partner`: as it was, where the order is shown as it was. The ETag tells of the order alone: `expiresAt`, which is
+    the partner's doing, may have moved where a 304 says that the order has not.
+    """
     state = saved.state
     assert not isinstance(state, Absent)  # noqa: S101 - every caller has made or found it
     headers = {"Content-Type": JSON, "ETag": etag(saved.version)}
@@ -78,7 +98,7 @@ def answered(call: Call, saved: SavedOrder, status: int, *, replayed: bool = Fal
         headers[REPLAYED] = "true"
     elif call.operation.method == "GET":
         headers.update(_polling(state))
-    body = encode_answer(order_answer(saved, state))
+    body = encode_answer(order_answer(saved, state, call.services.manifest_addresses, expires(call, state, partner)))
     return WholeAnswer(status=status, body=body, headers=headers)
 
 

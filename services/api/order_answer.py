@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from decimal import Decimal
+from itertools import repeat
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -26,6 +27,9 @@ from domain.order.state import (
 from infra.event_store.field_encryption import FieldCipher, open_text
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from services.manifests.tokens import ManifestAddresses
     from services.ordering.orders import SavedOrder
 
 
@@ -52,6 +56,7 @@ class WalletAnswer(Struct, frozen=True, rename="camel"):
     unit_price_excl_vat: Decimal
     unit_price_incl_vat: Decimal
     currency_code: str
+    manifest_url: str | UnsetType
     assets: list[AssetAnswer]
 
 
@@ -90,7 +95,11 @@ class TotalsAnswer(Struct, frozen=True, rename="camel"):
 
 
 class SummaryAnswer(Struct, frozen=True, rename="camel"):
-    """The order without its items; `id`, `rowVersion` and `removed` in a replication list alone."""
+    """The order without its items; `id`, `rowVersion` and `removed` in a replication list alone.
+
+    `expires_at`: on a Draft that will expire. It follows the partner's `draftTtlSeconds` as that is now, and changes
+    with it without the order's version or rowVersion.
+    """
 
     order_id: UUID
     status: str
@@ -104,6 +113,8 @@ class SummaryAnswer(Struct, frozen=True, rename="camel"):
     payment_reference: str
     received_at: str
     job_id: str
+    manifest_url: str | UnsetType = UNSET
+    expires_at: str | UnsetType = UNSET
     totals: TotalsAnswer | UnsetType = UNSET
     removed: bool | UnsetType = UNSET
     id: UUID | UnsetType = UNSET
@@ -116,6 +127,8 @@ class OrderAnswer(SummaryAnswer, frozen=True):
     items: list[LineAnswer] = []
 
 
+_NO_ADDRESSES: Iterator[str | UnsetType] = repeat(UNSET)
+
 encode_answer = msgspec.json.Encoder(decimal_format="number").encode
 
 
@@ -124,23 +137,37 @@ def timestamp(moment: datetime) -> str:
     return moment.isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"
 
 
-def order_answer(saved: SavedOrder, state: ExistingOrder) -> OrderAnswer:
-    """The order as `saved` left it. Raises SealBroken."""
-    return OrderAnswer(**_header(saved.order_id, state, saved.cipher), items=_items(state, saved.cipher))
+def order_answer(
+    saved: SavedOrder, state: ExistingOrder, manifests: ManifestAddresses, expires: datetime | None
+) -> OrderAnswer:
+    """The order as `saved` left it; `expires`: a Draft that will. Raises SealBroken."""
+    header = _header(saved.order_id, state, saved.cipher, manifests, expires)
+    return OrderAnswer(**header, items=_items(saved.order_id, state, saved.cipher, manifests))
 
 
 def summary_answer(
-    order_id: UUID, state: ExistingOrder, cipher: FieldCipher | None, row_version: int | None = None
+    order_id: UUID,
+    state: ExistingOrder,
+    cipher: FieldCipher | None,
+    manifests: ManifestAddresses,
+    expires: datetime | None,
+    row_version: int | None = None,
 ) -> SummaryAnswer:
     """The order without its items; with `row_version` as a row of a replication list. Raises SealBroken."""
-    header = _header(order_id, state, cipher)
+    header = _header(order_id, state, cipher, manifests, expires)
     if row_version is not None:
         header["id"] = order_id
         header["row_version"] = str(row_version)
     return SummaryAnswer(**header)
 
 
-def _header(order_id: UUID, state: ExistingOrder, cipher: FieldCipher | None) -> dict[str, Any]:
+def _header(
+    order_id: UUID,
+    state: ExistingOrder,
+    cipher: FieldCipher | None,
+    manifests: ManifestAddresses,
+    expires: datetime | None,
+) -> dict[str, Any]:
     content = state.content
     header: dict[str, Any] = {
         "order_id": order_id,
@@ -165,18 +192,27 @@ def _header(order_id: UUID, state: ExistingOrder, cipher: FieldCipher | None) ->
             header["job_id"] = str(issuance.job_id)
             totals = issuance.totals
             header["totals"] = TotalsAnswer(totals.excl_vat, totals.vat, totals.incl_vat, totals.currency_code)
+            if isinstance(state, Issued):
+                header["manifest_url"] = manifests.of_order(order_id, issuance)
         case Removed():
             header["removed"] = True
+    if expires is not None:
+        header["expires_at"] = timestamp(expires)
     return header
 
 
-def _items(state: ExistingOrder, cipher: FieldCipher | None) -> list[LineAnswer]:
+def _items(
+    order_id: UUID, state: ExistingOrder, cipher: FieldCipher | None, manifests: ManifestAddresses
+) -> list[LineAnswer]:
     match state:
         case Submitted() | Scheduled() | Processing() | Cancelled() | Removed():
             return []
         case Draft(issuance=issuance) | Issued(issuance=issuance):
+            # One a wallet, taken up line by line.
+            is_issued = isinstance(state, Issued)
+            addresses = iter(manifests.of_wallets(order_id, issuance)) if is_issued else _NO_ADDRESSES
             return [
-                _line(index, state, line, cipher, issued, issuance)
+                _line(index, state, line, cipher, issued, issuance, addresses)
                 for index, (line, issued) in enumerate(zip(state.content.lines, issuance.lines, strict=True))
             ]
         case Error():
@@ -190,6 +226,7 @@ def _line(
     cipher: FieldCipher | None,
     issued: IssuedLine | None = None,
     issuance: Issuance | None = None,
+    addresses: Iterator[str | UnsetType] = _NO_ADDRESSES,
 ) -> LineAnswer:
     content = state.content
     name = content.sell_to_name if line.sell_to_name is UNSET else line.sell_to_name
@@ -212,12 +249,20 @@ def _line(
         sell_to_name=open_text(name, cipher),
         sell_to_email=open_text(email, cipher),
         sell_to_language=language or "",
-        wallets=_wallets(line, issued, issuance, cipher) if issued is not None and issuance is not None else [],
+        wallets=_wallets(line, issued, issuance, cipher, addresses)
+        if issued is not None and issuance is not None
+        else [],
         component_schedule=schedule,
     )
 
 
-def _wallets(line: OrderLine, issued: IssuedLine, issuance: Issuance, cipher: FieldCipher | None) -> list[WalletAnswer]:
+def _wallets(
+    line: OrderLine,
+    issued: IssuedLine,
+    issuance: Issuance,
+    cipher: FieldCipher | None,
+    addresses: Iterator[str | UnsetType],
+) -> list[WalletAnswer]:
     issued_at = timestamp(issuance.issued_at)
     currency = issuance.totals.currency_code
     return [
@@ -231,9 +276,10 @@ def _wallets(line: OrderLine, issued: IssuedLine, issuance: Issuance, cipher: Fi
             unit_price_excl_vat=wallet.unit_price_excl_vat,
             unit_price_incl_vat=wallet.unit_price_incl_vat,
             currency_code=currency,
+            manifest_url=address,
             assets=_assets(wallet),
         )
-        for index, wallet in enumerate(issued.wallets)
+        for index, (wallet, address) in enumerate(zip(issued.wallets, addresses, strict=False))
     ]
 
 

@@ -14,6 +14,7 @@ from services.api.call import forbidden, parse_uuid
 from services.api.history import query_moment
 from services.api.json_answer import json_answer
 from services.api.operation import READER, Operation
+from services.api.order_access import expires
 from services.api.order_answer import SummaryAnswer, summary_answer
 from services.api.pages import PAGE_KEY, Page, page, page_size
 from services.api.problems import not_found
@@ -71,7 +72,9 @@ async def _partner(call: Call) -> UUID:
 
 def _row(call: Call, order: ListedOrder, *, is_sync: bool) -> SummaryAnswer:
     cipher = call.services.keys.cipher(order.key) if order.key is not None else None
-    return summary_answer(order.order_id, order.state, cipher, order.row_version if is_sync else None)
+    shown_version = order.row_version if is_sync else None
+    addresses = call.services.manifest_addresses
+    return summary_answer(order.order_id, order.state, cipher, addresses, expires(call, order.state), shown_version)
 
 
 def _statuses(call: Call) -> frozenset[str]:

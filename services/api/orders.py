@@ -259,6 +259,6 @@ OPERATIONS = (
         handler=cancel_order,
         changes=True,
         answers={200: OrderAnswer},
-        problems=("order_in_flight", "precondition_failed", *RETRIES),
+        problems=("order_in_flight", "ticket_used", "precondition_failed", *RETRIES),
     ),
 )

@@ -11,13 +11,16 @@ from typing import TYPE_CHECKING
 
 from aiohttp import web
 
+from projections.allotments import AllotmentRows
 from projections.order_list import OrderList
 from projections.orders import OrderReader
+from projections.shown_numbers import ShownNumbers
 from services.api import health, metrics
 from services.api.admission import Admission
 from services.api.app import application, places
 from services.api.arrival import MAX_CONNECTIONS, Connection, Refuse
 from services.api.authentication import Authentication
+from services.api.gate.unknown_references import UnknownReferences
 from services.api.idempotency import Idempotency
 from services.api.operations import OPERATIONS
 from services.api.readiness import Readiness
@@ -25,6 +28,9 @@ from services.api.refused_unread import RefusedUnread
 from services.api.services import Services
 from services.bootstrap import now
 from services.feeds import backlog_of
+from services.manifests.press import Press
+from services.manifests.printers import Printers
+from services.manifests.tokens import ManifestAddresses, ManifestTokens
 
 if TYPE_CHECKING:
     import socket
@@ -43,6 +49,7 @@ ACCEPT_BACKLOG = 4096
 def api_services(platform: Platform, public_url: str) -> Services:
     """What the operations work with."""
     settings = platform.settings
+    tokens = ManifestTokens(platform.secrets.manifests)
     return Services(
         now=now,
         public_url=public_url,
@@ -61,6 +68,13 @@ def api_services(platform: Platform, public_url: str) -> Services:
         orders=platform.orders,
         order_reader=OrderReader(platform.reads, platform.mapper),
         order_list=OrderList(platform.reads),
+        allotments=AllotmentRows(platform.reads),
+        shown_numbers=ShownNumbers(platform.reads),
+        unknown_references=UnknownReferences(),
+        manifest_addresses=ManifestAddresses(public_url, tokens),
+        manifest_tokens=tokens,
+        press=Press(),
+        printers=Printers(),
         ordering=platform.ordering,
         setup=platform.setup,
         issuer=platform.issuer,
@@ -77,7 +91,8 @@ async def api_role(platform: Platform, listening: socket.socket, public_url: str
     operations = _operations(platform, OPERATIONS)
     watching = platform.tasks.run("admission", services.admission.watch)
     pruning = platform.tasks.run("idempotency_pruning", services.idempotency.prune)
-    with platform.telemetry.shown(services.admission.families):
+    shown = platform.telemetry.shown
+    with shown(services.admission.families), shown(services.unknown_references.families):
         public_path = platform.settings.public_path
         refuse = _refused_unread(services, operations, public_path)
         async with _served(services, operations, public_path, listening, refuse):

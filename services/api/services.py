@@ -14,14 +14,20 @@ if TYPE_CHECKING:
     from infra.event_store.recorder import Recorder
     from infra.postgres.reads import Reads
     from infra.telemetry.traces import Traces
+    from projections.allotments import AllotmentRows
     from projections.directory import Directory
     from projections.order_list import OrderList
     from projections.orders import OrderReader
+    from projections.shown_numbers import ShownNumbers
     from services.api.admission import Admission
     from services.api.authentication import Authentication
+    from services.api.gate.unknown_references import UnknownReferences
     from services.api.idempotency import Idempotency
     from services.api.readiness import Readiness
     from services.api.request_figures import RequestFigures
+    from services.manifests.press import Press
+    from services.manifests.printers import Printers
+    from services.manifests.tokens import ManifestAddresses, ManifestTokens
     from services.ordering.ordering import Ordering
     from services.ordering.orders import Orders
     from services.setup.streams import SetupStreams
@@ -50,6 +56,13 @@ class Services:
     orders: Orders
     order_reader: OrderReader
     order_list: OrderList
+    allotments: AllotmentRows
+    shown_numbers: ShownNumbers
+    unknown_references: UnknownReferences
+    manifest_addresses: ManifestAddresses
+    manifest_tokens: ManifestTokens
+    press: Press
+    printers: Printers
     ordering: Ordering
     setup: SetupStreams
     issuer: TicketIssuer

@@ -1,10 +1,11 @@
-"""Changes of partners, keys, catalog and subscriptions from a call: the domain's refusals as problems."""
+"""Changes of partners, keys, catalog, allotments and subscriptions from a call: refusals as problems."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
+from domain.allotment_override import AllotmentRefusal
 from domain.api_key import KeyRefusal
 from domain.partner import PartnerRefusal
 from domain.subscription import SubscriptionRefusal
@@ -34,7 +35,7 @@ async def changed(
     """
     try:
         return await call.services.setup.change(kind, stream, decision, command_context(call))
-    except (PartnerRefusal, KeyRefusal, SubscriptionRefusal) as refusal:
+    except (PartnerRefusal, KeyRefusal, AllotmentRefusal, SubscriptionRefusal) as refusal:
         if refusal.code == "resource_not_found":
             raise not_found(what) from refusal
         raise Problem(refusal.code, str(refusal)) from refusal

@@ -13,6 +13,7 @@ _COMMANDS = {
     "status": "lag, orders in flight, dead deliveries, parked events",
     "doctor": "what is wrong with this deployment, and what to do about it",
     "rebuild": "rebuild read models beside the live ones",
+    "replay": "prove from the log what is kept beside it: places taken, numbers shown",
     "key": "create, list and revoke API keys",
     "dlq": "list and send back messages that the issuer could not read",
 }

@@ -24,6 +24,7 @@ from infra.logs import configure
 from services.cli.output import screen
 from services.cli.running import CANNOT_START, fail, run
 from services.demo.endpoint import Endpoint
+from services.demo.guest import Guest
 from services.demo.narrator import Narrator
 from services.demo.opening import open_shop
 from services.demo.stage import one_process, process_a_role
@@ -32,7 +33,7 @@ from services.demo.surprise import Surprise
 from services.settings import SettingError, Settings, read_settings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Awaitable, Callable, Iterator, Mapping
 
 _STARTED = "PostgreSQL made, service started"
 
@@ -40,7 +41,7 @@ _INTRODUCTION = (
     "A museum lets travel agents sell its tickets. An agent sends an order in one call; the service answers at once, "
     "makes the tickets in the background, and calls the agent back (a webhook) when they are ready. What follows is "
     "real: a PostgreSQL in a temporary folder, the service, and an agent that speaks to it over HTTP, all on this "
-    "machine. Nothing of it is kept."
+    "machine. Nothing of it is kept but the tickets, as a guest would keep them."
 )
 _ON_KAFKA = (
     "Here each role of the service is a process of its own. They share the database; what has happened goes over Kafka "
@@ -63,15 +64,22 @@ class _Stopped(Exception):
 
 @click.command()
 @click.option("--kafka", metavar="HOST:PORT", help="a process a role over this Kafka, with a topic of their own.")
-def command(kafka: str | None) -> None:
-    """Walk through the life of an order, on a service and a database of its own. Needs nothing, keeps nothing."""
+@click.option(
+    "--save",
+    "tickets",
+    metavar="FOLDER",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="where tickets are kept as page and PDF, in place of a new temporary folder.",
+)
+def command(kafka: str | None, tickets: Path | None) -> None:
+    """Walk through the life of an order, on a service and a database of its own. Needs nothing, keeps some tickets."""
     if isinstance(sys.stdout, TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # a name that the terminal cannot show is no reason to fail
     began = time.perf_counter()
     narrator = Narrator(screen())
     try:
         with _folder() as folder:
-            _tell(narrator, folder, kafka)
+            _tell(narrator, folder, kafka, tickets)
     except _Stopped as stopped:
         fail(str(stopped), stopped.status)
     if folder.exists():
@@ -82,13 +90,13 @@ def command(kafka: str | None) -> None:
     )
 
 
-def _tell(narrator: Narrator, folder: Path, kafka: str | None) -> None:
+def _tell(narrator: Narrator, folder: Path, kafka: str | None, tickets: Path | None) -> None:
     environment = _environment(folder, kafka)
     settings = _settings(environment)
     with (folder / "service.log").open("w") as logs:
         configure(settings.log_level, settings.log_format, logs)
         try:
-            run(partial(_until_stopped, narrator, settings, environment, folder))
+            run(partial(_until_stopped, partial(_story, narrator, settings, environment, folder, tickets)))
         except _Stopped:
             raise
         except Exception as error:
@@ -97,7 +105,7 @@ def _tell(narrator: Narrator, folder: Path, kafka: str | None) -> None:
             fail(f"{told}. The service's log is kept: {_kept(folder)}")
 
 
-async def _until_stopped(narrator: Narrator, settings: Settings, environment: Mapping[str, str], folder: Path) -> None:
+async def _until_stopped(story: Callable[[], Awaitable[None]]) -> None:
     """Tell the story; whatever ends it, the service and its database have stopped when this returns.
 
     The first signal ends it; a later one is ignored, so that it cannot leave a server behind.
@@ -115,7 +123,7 @@ async def _until_stopped(narrator: Narrator, settings: Settings, environment: Ma
     for number in _SIGNALS:
         loop.add_signal_handler(number, stop, number)
     try:
-        await _story(narrator, settings, environment, folder)
+        await story()
     except (asyncio.CancelledError, Exception) as ended:
         if received:
             raise _Stopped(received[0]) from ended
@@ -124,7 +132,9 @@ async def _until_stopped(narrator: Narrator, settings: Settings, environment: Ma
         raise _Stopped(received[0])
 
 
-async def _story(narrator: Narrator, settings: Settings, environment: Mapping[str, str], folder: Path) -> None:
+async def _story(
+    narrator: Narrator, settings: Settings, environment: Mapping[str, str], folder: Path, tickets: Path | None
+) -> None:
     assert settings.operator_key is not None  # noqa: S101 - given below
     narrator.title("The life of an order", _INTRODUCTION if settings.kafka is None else f"{_INTRODUCTION} {_ON_KAFKA}")
     narrator.chapter("The museum opens its shop")
@@ -135,7 +145,7 @@ async def _story(narrator: Narrator, settings: Settings, environment: Mapping[st
         if settings.kafka is not None:
             narrator.show((f"process {pid}", f"serve --roles {role}") for role, pid in stage.processes)
         opened = await open_shop(narrator, session, stage.url, settings.operator_key, endpoint)
-        story = Story(narrator, opened, endpoint, stage.topic)
+        story = Story(narrator, opened, endpoint, Guest(session, tickets), stage.topic)
         await story.tell()
         narrator.chapter("How long it took")
         narrator.durations(story.measured)

@@ -10,6 +10,7 @@ import click
 from rich.markup import escape
 from rich.table import Table
 
+from projections.directory import Directory
 from projections.orders import OrdersInFlight
 from services.bootstrap import now, store
 from services.cli.output import log_warnings_only, say_json, screen
@@ -37,8 +38,10 @@ def command(*, as_json: bool) -> None:
 async def _read(settings: Settings) -> Figures:
     async with store(settings, migrates=False) as opened:
         in_flight = OrdersInFlight(opened.reads, pickup=timedelta(seconds=settings.pickup_seconds))
+        directory = Directory(opened.recorder, opened.mapper)
+        await directory.refresh()
         kafka = kafka_standing(settings, at_once=True)
-        return await StatusReport(opened.reads, in_flight, now=now, kafka=kafka).read()
+        return await StatusReport(opened.reads, in_flight, directory, now=now, kafka=kafka).read()
 
 
 def _show(figures: Figures) -> None:
@@ -59,6 +62,8 @@ def _show(figures: Figures) -> None:
     if in_flight:
         rows.add_row("the oldest was submitted", f"{figures.oldest_in_flight_seconds:.1f} s ago")
         rows.add_row("waiting for pick-up since", f"{figures.oldest_due_seconds:.1f} s")
+    if figures.drafts_overdue_seconds:
+        rows.add_row("a Draft should have expired", f"{figures.drafts_overdue_seconds:.1f} s ago")
     rows.add_row("voids not acknowledged", str(figures.voids_waiting))
     rows.add_row("webhook deliveries pending", str(figures.deliveries.pending))
     for name, count in (

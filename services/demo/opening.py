@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from services.demo.caller import Caller
 from services.demo.surprise import expect
@@ -17,13 +18,20 @@ if TYPE_CHECKING:
 
 CLIENT_STATE = "city-breaks"
 
+_DAYS_AHEAD = 14
+
 
 class Opened(NamedTuple):
-    """The agent, ready to order. `prices`: of each item, with VAT."""
+    """The agent, ready to order. `visit_day`: one on which the museum is open.
+
+    `prices`: of each item, with VAT. `groups`: the numbers of those of which one ticket lets in many.
+    """
 
     agent: Caller
     partner_id: str
+    visit_day: str
     prices: dict[str, Decimal]
+    groups: frozenset[str]
 
 
 async def open_shop(
@@ -61,4 +69,19 @@ async def open_shop(
     expect("the subscription's state", "active", subscription.body["state"])
     endpoint.trust(subscription.body["secret"])
     narrator.step("POST /webhook", "201 active", subscription.ms)
-    return Opened(agent, partner_id, {item["itemNumber"]: Decimal(item["unitPriceInclVat"]) for item in items})
+    return Opened(
+        agent,
+        partner_id,
+        _open_day(catalog.body["admissions"]),
+        prices={item["itemNumber"]: Decimal(item["unitPriceInclVat"]) for item in items},
+        groups=frozenset(item["itemNumber"] for item in items if item.get("groupTicket")),
+    )
+
+
+def _open_day(admissions: list[dict[str, Any]]) -> str:
+    """In two weeks, or the next day after that on which everything is open."""
+    closed = {date.fromisoformat(day) for admission in admissions for day in admission["closed"]}
+    day = datetime.now(UTC).date() + timedelta(days=_DAYS_AHEAD)
+    while day in closed:
+        day += timedelta(days=1)
+    return day.isoformat()

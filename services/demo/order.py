@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -30,18 +31,26 @@ def tickets(order: dict[str, Any]) -> list[tuple[str, str]]:
     ]
 
 
-def wallet_rows(order: dict[str, Any]) -> list[tuple[str, ...]]:
-    """A row a wallet: its tickets, what for, on which name, price."""
-    return [
-        (
-            ", ".join(asset["referenceNumber"] for asset in wallet["assets"]),
-            line["description"],
-            wallet["name"] if wallet["name"] != line["description"] else "",
-            f"{wallet['unitPriceInclVat']} {wallet['currencyCode']}",
-        )
-        for line in order["items"]
-        for wallet in line["wallets"]
-    ]
+def wallets(order: dict[str, Any]) -> list[dict[str, Any]]:
+    """All of an order's answer."""
+    return [wallet for line in order["items"] for wallet in line["wallets"]]
+
+
+def ticket_rows(order: dict[str, Any], groups: Collection[str]) -> list[tuple[str, ...]]:
+    """A row a ticket or coupon: its number, what for; beside the first of a wallet on which name, and the price.
+
+    `groups`: the items of which one ticket lets in as many as were ordered.
+    """
+    rows: list[tuple[str, ...]] = []
+    for line in order["items"]:
+        persons = f", {line['quantity']} persons" if line["itemNumber"] in groups else ""
+        for wallet in line["wallets"]:
+            name = wallet["name"] if wallet["name"] != line["description"] else ""
+            price = f"{wallet['unitPriceInclVat']} {wallet['currencyCode']}"
+            for asset in wallet["assets"]:
+                rows.append((asset["referenceNumber"], asset["description"] + persons, name, price))
+                name = price = ""
+    return rows
 
 
 def event_rows(events: list[dict[str, Any]]) -> list[tuple[str, ...]]:

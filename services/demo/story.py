@@ -1,27 +1,28 @@
-"""The story of three orders: what is sent, what must come, and how it is told."""
+"""The story of four orders: what is sent, what must come, and how it is told."""
 
 from __future__ import annotations
 
 import asyncio
 import time
 from collections import defaultdict
-from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from services.demo.guest import PAGE, PDF
 from services.demo.opening import CLIENT_STATE
-from services.demo.order import Ordered, event_rows, tickets, wallet_rows
+from services.demo.order import Ordered, event_rows, ticket_rows, tickets, wallets
 from services.demo.surprise import Surprise, expect
 from services.demo.topic import message_rows
 
 if TYPE_CHECKING:
     from services.demo.caller import Answer
     from services.demo.endpoint import Endpoint
+    from services.demo.guest import Guest
     from services.demo.narrator import Narrator
     from services.demo.opening import Opened
     from services.demo.topic import Topic
 
 ORDERS = "/channelManager"
-ADULT, CHILD, COFFEE = "31001", "31003", "33001"
+ADULT, CHILD, TOUR, CLASS, COFFEE, PACKAGE = "31001", "31003", "31005", "31009", "33001", "40001"
 
 ACCEPTED = "order taken: stored and answered"
 SETTLED = "order sent, to webhook received"
@@ -46,22 +47,27 @@ _GIVEN_UP = [*_PICKED_UP, "draft", "removed"]
 class Story:
     """Told by calls of an agent. `topic`: where there is one. `measured`: milliseconds of what is worth comparing."""
 
-    def __init__(self, narrator: Narrator, opened: Opened, endpoint: Endpoint, topic: Topic | None = None) -> None:
+    def __init__(
+        self, narrator: Narrator, opened: Opened, endpoint: Endpoint, guest: Guest, topic: Topic | None = None
+    ) -> None:
         self._narrator = narrator
         self._agent = opened.agent
         self._partner_id = opened.partner_id
         self._prices = opened.prices
+        self._groups = opened.groups
         self._endpoint = endpoint
+        self._guest = guest
         self._topic = topic
-        self._visit = (datetime.now(UTC).date() + timedelta(days=14)).isoformat()
+        self._visit = opened.visit_day
         self.measured: defaultdict[str, list[float]] = defaultdict(list)
 
     async def tell(self) -> None:
-        """From the first order to the history of the second. Raises Surprise."""
+        """From the first order to the history of the one that is paid later. Raises Surprise."""
         paid = await self._order_paid_at_once()
+        outing = await self._order_of_other_kinds()
         later = await self._order_paid_later()
         await self._order_given_up()
-        await self._what_is_left(paid, later)
+        await self._what_is_left(paid, outing, later)
 
     async def _order_paid_at_once(self) -> Ordered:
         self._narrator.chapter("An order that is paid: tickets at once")
@@ -80,12 +86,50 @@ class Story:
         await self._heard(ordered, _PAID)
         return ordered
 
+    async def _order_of_other_kinds(self) -> Ordered:
+        self._narrator.chapter("A package, a guided tour and a school class")
+        self._narrator.say(
+            "A package is one wallet with several tickets and coupons, here a tour in the afternoon and a coffee. The "
+            "tours have slots with a few places each. A class comes in on one ticket for all."
+        )
+        in_the_afternoon = {"itemNumber": TOUR, "visitDate": self._visit, "visitTime": "14:00:00"}
+        lines = [
+            self._line(PACKAGE, 1, componentSchedule=[in_the_afternoon], wallet={"names": ["Cleo Nord"]}),
+            self._line(TOUR, 2),
+            self._line(CLASS, 24, wallet={"names": ["Class 5b"]}),
+        ]
+        ordered = await self._create(lines, "CITY-0002", payment="PAY-77002")
+        await self._settled(ordered, "Issued")
+        order = await self._shown(ordered, "Issued")
+        expect("the package's schedule", [in_the_afternoon], order["items"][0]["componentSchedule"])
+        kinds = ["ticket", "coupon", "ticket", "ticket", "ticket"]
+        expect("tickets of the order", kinds, [kind for kind, _ in tickets(order)])
+        await self._guest_opens(order)
+        await self._heard(ordered, _PAID)
+        return ordered
+
+    async def _guest_opens(self, order: dict[str, Any]) -> None:
+        self._narrator.say(
+            "City Breaks sends its guest the address of the tickets, which nobody can guess: a page for the phone, and "
+            "a PDF for print, with a code for the gate on each ticket."
+        )
+        address: str = order["manifestUrl"]
+        page = await self._guest.opens(address, "text/html", PAGE)
+        numbers = [number for _, number in tickets(order)]
+        expect("tickets on the page", numbers, [number for number in numbers if number.encode() in page.body])
+        self._step("GET /manifests/{token}", f"200 {len(numbers)} tickets", page.ms, READ)
+        pdf = await self._guest.opens(f"{address}.pdf", "application/pdf", PDF)
+        expect("the beginning of the PDF", b"%PDF-", pdf.body[:5])
+        self._narrator.step("GET /manifests/{token}.pdf", "200 PDF", pdf.ms)
+        place, _, token = address.rpartition("/")
+        self._narrator.show([(f"{place}/",), (token,), (f"kept: {page.kept}",), (f"kept: {pdf.kept}",)])
+
     async def _order_paid_later(self) -> Ordered:
         self._narrator.chapter("An order that is paid later: held, changed, paid, given back")
         self._narrator.say(
             "Without a payment the tickets are made as a Draft: reserved, but not valid at the gate yet."
         )
-        ordered = await self._create([self._line(ADULT, 1)], "CITY-0002")
+        ordered = await self._create([self._line(ADULT, 1)], "CITY-0003")
         await self._settled(ordered, "Draft")
         first = await self._shown(ordered, "Draft")
 
@@ -100,7 +144,7 @@ class Story:
 
         self._narrator.say("The guest has paid: the tickets of the Draft become valid, as they are.")
         confirm = f"{ORDERS}/{ordered.order_id}/confirm"
-        answer = await self._agent.call("POST", confirm, 200, {"paymentReference": "PAY-77002"})
+        answer = await self._agent.call("POST", confirm, 200, {"paymentReference": "PAY-77003"})
         self._commanded("POST /channelManager/{orderId}/confirm", answer, "Issued")
         expect("tickets after confirmOrder", tickets(second), tickets(answer.body))
 
@@ -114,7 +158,7 @@ class Story:
     async def _order_given_up(self) -> None:
         self._narrator.chapter("An order that nobody pays: removed")
         self._narrator.say("The guest never pays. A Draft that is cancelled is gone, unlike a cancelled order.")
-        ordered = await self._create([self._line(ADULT, 1)], "CITY-0003")
+        ordered = await self._create([self._line(ADULT, 1)], "CITY-0004")
         await self._settled(ordered, "Draft")
         path = f"{ORDERS}/{ordered.order_id}"
         answer = await self._agent.call("DELETE", path, 200)
@@ -124,10 +168,10 @@ class Story:
         self._step("GET /channelManager/{orderId}", f"404 {answer.body['code']}", answer.ms, READ)
         await self._heard(ordered, _GIVEN_UP)
 
-    async def _what_is_left(self, paid: Ordered, later: Ordered) -> None:
+    async def _what_is_left(self, paid: Ordered, outing: Ordered, later: Ordered) -> None:
         self._narrator.chapter("What is left")
         self._narrator.say("City Breaks lists its orders, the newest first.")
-        expected = [(later.order_id, "Cancelled"), (paid.order_id, "Issued")]
+        expected = [(later.order_id, "Cancelled"), (outing.order_id, "Issued"), (paid.order_id, "Issued")]
         answer = await self._listed(expected)
         self._step("GET /channelManager/orders/{partnerId}", f"200 {len(expected)} orders", answer.ms, READ)
         self._narrator.show(
@@ -183,13 +227,13 @@ class Story:
         order: dict[str, Any] = answer.body
         expect("getOrder's status", status, order["status"])
         self._step("GET /channelManager/{orderId}", f"200 {status}", answer.ms, READ)
-        wallets = sum(line["quantity"] for line in ordered.body["items"])
-        expect("wallets of the order", wallets, len(wallet_rows(order)))
+        each = [1 if line["itemNumber"] in self._groups else line["quantity"] for line in ordered.body["items"]]
+        expect("wallets of the order", sum(each), len(wallets(order)))
         total = sum(self._prices[line["itemNumber"]] * line["quantity"] for line in ordered.body["items"])
         expect("the order's total", total, order["totals"]["inclVat"])
         totals = f"{order['totals']['inclVat']} {order['totals']['currencyCode']} with VAT"
         self._narrator.show([(f"order {order['buyFromOrderReference']}: {totals}",)])
-        self._narrator.show(wallet_rows(order), right=(3,))
+        self._narrator.show(ticket_rows(order, self._groups), right=(3,))
         return order
 
     async def _heard(self, ordered: Ordered, kinds: list[str]) -> None:

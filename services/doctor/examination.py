@@ -60,8 +60,10 @@ async def _of_database(settings: Settings, dsn: str, now: Callable[[], datetime]
 async def _of_status(settings: Settings, now: Callable[[], datetime]) -> list[Finding]:
     async with store(settings, migrates=False) as opened:
         kafka = kafka_standing(settings, at_once=True)
-        figures = await StatusReport(opened.reads, OrdersInFlight(opened.reads), now=now, kafka=kafka).read()
         directory = Directory(opened.recorder, opened.mapper)
+        await directory.refresh()
+        in_flight = OrdersInFlight(opened.reads)
+        figures = await StatusReport(opened.reads, in_flight, directory, now=now, kafka=kafka).read()
         return [*log.of_figures(figures), await keys.of_operators(settings, directory)]
 
 

@@ -57,7 +57,7 @@ async def of_workers(connection: Connection) -> Finding:
 
 def of_figures(figures: Figures) -> list[Finding]:
     """From what `status` shows."""
-    return [_consumers(figures), _in_flight(figures), _parked(figures), _dead(figures)]
+    return [_consumers(figures), _in_flight(figures), _drafts(figures), _parked(figures), _dead(figures)]
 
 
 def _consumers(figures: Figures) -> Finding:
@@ -78,6 +78,14 @@ def _in_flight(figures: Figures) -> Finding:
         advice = "See that an issuer runs and what it logs: what waits for a venue's system is tried again by itself."
         return warn("orders in flight", f"{count}, the oldest for {oldest:.0f} s", advice)
     return ok("orders in flight", f"{count}, the oldest for {oldest:.0f} s" if count else "none")
+
+
+def _drafts(figures: Figures) -> Finding:
+    overdue = figures.drafts_overdue_seconds
+    if overdue > _LAG_SECONDS:
+        advice = "See that an issuer runs and what it logs. Of very many that are over at once, 200 go each second."
+        return warn("expiring drafts", f"one should have been removed {overdue:.0f} s ago", advice)
+    return ok("expiring drafts", "none overdue")
 
 
 def _parked(figures: Figures) -> Finding:

@@ -10,27 +10,23 @@ import asyncio
 import random
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from datetime import datetime
-from functools import partial
 from typing import TYPE_CHECKING
 
 import structlog
+from msgspec.structs import replace as changed
 
 from domain.issuance.issuer import IssuanceRefused, IssueJob, IssuerAway, TicketIssuer
-from domain.issuance.saga import IssuerUnavailable, Minted, Refused, SagaMessage, Seen, react
-from domain.order.decide import decide
-from domain.order.events import OrderEvent
-from domain.order.state import Processing
+from domain.issuance.saga import ExternalNumberTaken, IssuerUnavailable, Minted, Refused, SagaMessage
+from domain.order.shown_numbers import number_changes
+from domain.order.submission import MAX_WALLETS
 from infra.crash_points import CrashPoint, reached
-from infra.event_store.append import Appended, Outcome
-from infra.event_store.group_commit import RefusedByStore
-from infra.event_store.mapper import Actor
-from infra.ids import uuid7
+from infra.event_store.append import Conflict
+from services.issuer.leasing import Leasing, Started
 from services.issuer.patience import answered
-from services.issuer.traced import ended, issuing_span, saving_span
-from services.ordering.context import CommandContext
-from services.ordering.orders import LoadedOrder, Orders, folded
+from services.issuer.steps import Step, Steps, failure, outcomes
+from services.issuer.traced import issuing_span
 from services.phases import together
 
 if TYPE_CHECKING:
@@ -39,10 +35,10 @@ if TYPE_CHECKING:
     from infra.event_store.group_commit import GroupCommit
     from infra.telemetry.traces import Traces
     from projections.directory import Directory
+    from services.ordering.orders import Orders
 
 log = structlog.get_logger()
 
-LEASE_SECONDS = 10.0
 CONCURRENT_JOBS = 32
 
 STUCK_SECONDS = 0.25
@@ -51,13 +47,8 @@ STUCK_SECONDS = 0.25
 MAX_WORKERS = 1000
 """With so many at work nothing more is leased: two hundred jobs a second may hang, and hold no others up."""
 
-_ISSUER = Actor(scope="issuer")
-
-
-@dataclass(frozen=True, slots=True)
-class _Started:
-    order: LoadedOrder
-    job: IssueJob
+NUMBER_TRIES = 5
+"""So often a job is issued whose numbers others have; more cannot be chance, and the job is put off."""
 
 
 class Issuance:
@@ -76,13 +67,12 @@ class Issuance:
         *,
         owner: str,
         now: Callable[[], datetime],
+        max_wallets: int = MAX_WALLETS,
         traces: Traces | None = None,
     ) -> None:
-        self._orders = orders
-        self._group_commit = group_commit
+        self._steps = Steps(orders, group_commit, directory, traces=traces)
+        self._leasing = Leasing(orders, self._steps, directory, owner=owner, now=now, max_wallets=max_wallets)
         self._issuer = issuer
-        self._directory = directory
-        self._owner = owner
         self._now = now
         self._traces = traces
         self._workers: set[asyncio.Task[None]] = set()
@@ -96,20 +86,20 @@ class Issuance:
         # Before anything is leased: a lease that runs out while its job waits is taken up again by the sweeper.
         while len(self._workers) >= MAX_WORKERS:
             await asyncio.wait(self._workers, return_when=asyncio.FIRST_COMPLETED)
-        started, failure = await self._start(order_ids)
-        if started:
+        leased = await self._leasing.lease(order_ids)
+        if leased.started:
             reached(CrashPoint.PROCESSING_SAVED)
-        jobs = deque(started)
+        jobs = deque(leased.started)
         workers: set[asyncio.Task[None]] = set()
         while jobs:
             workers |= {self._worker(jobs) for _ in range(min(max(CONCURRENT_JOBS, len(workers)), len(jobs)))}
             done, workers = await asyncio.wait(workers, timeout=STUCK_SECONDS)
             for worker in done:
                 worker.result()
-        if failure is not None:
-            raise failure
+        if leased.failure is not None:
+            raise leased.failure
 
-    def _worker(self, jobs: deque[_Started]) -> asyncio.Task[None]:
+    def _worker(self, jobs: deque[Started]) -> asyncio.Task[None]:
         worker = asyncio.ensure_future(self._work(jobs))
         self._workers.add(worker)
         worker.add_done_callback(self._ended)
@@ -127,42 +117,59 @@ class Issuance:
             for worker in late:
                 worker.cancel()
 
-    async def _start(self, order_ids: Sequence[UUID]) -> tuple[list[_Started], Exception | None]:
-        """Lease what is to be issued: durable before anything outside is called. And what kept others from it, if the
-        store did."""
-        now = self._now()
-        loaded = await self._orders.load(order_ids, with_keys=False)
-        saves: list[tuple[LoadedOrder, asyncio.Future[Outcome]]] = []
-        for order in loaded.values():
-            seen = Seen(now=now, owner=self._owner, job_id=uuid7(), lease_seconds=LEASE_SECONDS)
-            if (save := self._save(order, seen, now)) is not None:
-                saves.append(save)
-        outcomes = await _all([future for _, future in saves])
-        started = []
-        failure: Exception | None = None
-        for (order, _), outcome in zip(saves, outcomes, strict=True):
-            if isinstance(outcome, Exception):
-                failure = _failure(order, outcome) or failure
-            elif isinstance(outcome, Appended) and isinstance(state := order.state, Processing):
-                job = IssueJob(state.job_id, order.order_id, state.order, state.content, now)
-                started.append(_Started(order, job))
-        return started, failure
-
-    async def _work(self, jobs: deque[_Started]) -> None:
-        saves: list[tuple[LoadedOrder, asyncio.Future[Outcome]]] = []
+    async def _work(self, jobs: deque[Started]) -> None:
+        saves: list[tuple[Started, Step]] = []
         while jobs:
             started = jobs.popleft()
             message = await self._outcome(started)
             reached(CrashPoint.JOB_ISSUED)
             await together()
-            if (save := self._save(started.order, message, self._now())) is not None:
-                saves.append(save)
-        # Where another was faster, or took the lease over, the order is further on: nothing is left to do.
-        for (order, _), outcome in zip(saves, await _all([future for _, future in saves]), strict=True):
-            if isinstance(outcome, Exception) and (failure := _failure(order, outcome)) is not None:
-                raise failure
+            if (step := self._steps.take(started.order, message, self._now())) is not None:
+                saves.append((started, step))
+        await self._settled(saves)
 
-    async def _outcome(self, started: _Started) -> SagaMessage:
+    async def _settled(self, saves: list[tuple[Started, Step]]) -> None:
+        """Wait for the saves; jobs whose numbers others have are issued again. Raises what kept one from its save."""
+        failed: Exception | None = None
+        tries = 1
+        while saves:
+            found = await outcomes([step for _, step in saves])
+            collided: list[tuple[Started, Step, Conflict]] = []
+            for (started, step), outcome in zip(saves, found, strict=True):
+                if isinstance(outcome, Exception):
+                    failed = failure(step, outcome) or failed
+                elif isinstance(outcome, Conflict) and outcome.kind == "number":
+                    collided.append((started, step, outcome))
+                # Where another was faster, or took the lease over, the order is further on: nothing is left to do.
+            saves = [
+                (again, next_step)
+                for started, step, conflict in collided
+                for again, message in [await self._issued_again(started, step, conflict, last=tries == NUMBER_TRIES)]
+                if (next_step := self._steps.take(again.order, message, self._now())) is not None
+            ]
+            tries += 1
+        if failed is not None:
+            raise failed
+
+    async def _issued_again(
+        self, started: Started, step: Step, conflict: Conflict, *, last: bool
+    ) -> tuple[Started, SagaMessage]:
+        """A living wallet has one of the numbers that the step was to record: the job without it, and what came of it.
+
+        One of ours is left out, and the same job drawn again; after a crash it meets the same collision, and goes the
+        same way round it. One of the partner's is not ours to change.
+        """
+        job = started.job
+        number = number_changes(step.before.state, step.after.state).minted[conflict.at]
+        if number.kind == "external":
+            return started, ExternalNumberTaken(job.job_id, number.line, number.wallet)
+        log.warning("issued_number_taken", order_id=str(job.order_id), job_id=str(job.job_id), kind=number.kind)
+        if last:
+            return started, self._unavailable(job)
+        again = replace(started, job=changed(job, avoid=(*job.avoid, number.number)))
+        return again, await self._outcome(again)
+
+    async def _outcome(self, started: Started) -> SagaMessage:
         if self._traces is None:
             return await self._issued(started.job)
         span = issuing_span(self._traces, started.order, started.job)
@@ -180,67 +187,7 @@ class Issuance:
         except Exception:
             # A fault of an issuer's must not take the others' orders with it: tried again, then Error.
             log.exception("issuer_failed", order_id=str(job.order_id), job_id=str(job.job_id))
+        return self._unavailable(job)
+
+    def _unavailable(self, job: IssueJob) -> IssuerUnavailable:
         return IssuerUnavailable(job.job_id, self._now(), random.random())  # noqa: S311 - jitter
-
-    def _save(
-        self, order: LoadedOrder, message: SagaMessage, now: datetime
-    ) -> tuple[LoadedOrder, asyncio.Future[Outcome]] | None:
-        """Hand what follows from the message to the group commit; the order as it will be. None: nothing follows."""
-        events: list[OrderEvent] = []
-        after = order
-        for command in react(order.state, message):
-            decided = decide(after.state, command)
-            events += decided
-            saved = folded(after, decided, None)
-            after = after._replace(state=saved.state, version=saved.version)
-        if not events:
-            return None
-        context = self._context(order, now)
-        if self._traces is None:
-            return after._replace(last=context.metadata()), self._append(order, events, context)
-        span = saving_span(self._traces, message, after, context.traceparent)
-        context = context._replace(traceparent=span.traceparent)
-        future = self._append(order, events, context)
-        future.add_done_callback(partial(ended, span))
-        return after._replace(last=context.metadata()), future
-
-    def _append(
-        self, order: LoadedOrder, events: Sequence[OrderEvent], context: CommandContext
-    ) -> asyncio.Future[Outcome]:
-        return self._group_commit.append(self._orders.append(order, events, context))
-
-    def _context(self, order: LoadedOrder, now: datetime) -> CommandContext:
-        cause = order.last
-        return CommandContext(
-            command_id=uuid7(),
-            now=now,
-            actor=_ISSUER,
-            correlation_id=cause.correlation_id if cause is not None else "",
-            causation_id=cause.command_id if cause is not None else None,
-            traceparent=cause.traceparent if cause is not None else None,
-            venue_id=self._directory.venue_id,
-        )
-
-
-def _failure(order: LoadedOrder, error: Exception) -> Exception | None:
-    """Why the batch is to be taken again. Not for what the store refuses: it would be refused again, and all that is
-    behind it would wait. Its order stands on its lease, or as it was, and the sweeper comes back to it."""
-    if isinstance(error, RefusedByStore):
-        log.error("issuance_refused_by_store", order_id=str(order.order_id))
-        return None
-    return error
-
-
-async def _all(saves: Sequence[asyncio.Future[Outcome]]) -> list[Outcome | Exception]:
-    """What became of each. Awaited in turn: they end in batches, and `gather` costs each a call back in Python."""
-    outcomes: list[Outcome | Exception] = []
-    for save in saves:
-        try:
-            outcomes.append(await save)
-        except asyncio.CancelledError:
-            for unheard in saves:
-                unheard.cancel()  # nobody hears what becomes of them; they are saved all the same
-            raise
-        except Exception as error:
-            outcomes.append(error)
-    return outcomes

@@ -9,9 +9,11 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from infra.postgres.leases import Lease
+from projections.expiring_drafts import ExpiringDrafts
 from services.bootstrap import now
 from services.feeds import feeding
 from services.issuer.batches import settle_batches
+from services.issuer.expiry import DraftExpiry
 from services.issuer.issuance import Issuance
 from services.issuer.sweeper import Sweeper
 from services.issuer.voids import Voids
@@ -27,7 +29,7 @@ STOP_SECONDS = 2.0
 
 @asynccontextmanager
 async def issuer_role(platform: Platform) -> AsyncIterator[None]:
-    """Settles orders until left; outcomes under way are saved first."""
+    """Settles orders, and has Drafts expire, until left; outcomes under way are saved first."""
     issuance, resumption = (
         Issuance(
             platform.orders,
@@ -36,6 +38,7 @@ async def issuer_role(platform: Platform) -> AsyncIterator[None]:
             platform.directory,
             owner=platform.owner,
             now=now,
+            max_wallets=platform.settings.max_wallets,
             traces=platform.traces,
         )
         for _ in range(2)
@@ -43,6 +46,7 @@ async def issuer_role(platform: Platform) -> AsyncIterator[None]:
     with feeding(platform) as feed:
         sweeper = Sweeper(feed, resumption, platform.in_flight, now=now)
         voids = Voids(platform.pool, platform.issuer)
+        expiry = DraftExpiry(ExpiringDrafts(platform.reads), platform.ordering, platform.directory, now=now)
         lease = Lease(platform.pool, LEASE, platform.owner, LEASE_SECONDS)
 
         async def settle() -> None:
@@ -56,12 +60,14 @@ async def issuer_role(platform: Platform) -> AsyncIterator[None]:
                     group.create_task(kept_up("issuance", settle))
                     group.create_task(kept_up("sweeper", sweeper.run))
                     group.create_task(kept_up("voids", voids.run))
+                    group.create_task(kept_up("expiry", expiry.run))
             finally:
                 await feed.stop()
 
         issuing = platform.tasks.run("issuer", lambda: lease.hold(work) if feed.exclusive else work())
         try:
-            yield
+            with platform.telemetry.shown(expiry.families):
+                yield
         finally:
             await platform.tasks.end(issuing)
             await asyncio.gather(issuance.finish(STOP_SECONDS), resumption.finish(STOP_SECONDS))

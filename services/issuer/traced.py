@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from domain.issuance.saga import SagaMessage, Seen
 from domain.order.state import Absent
-from infra.event_store.append import Appended
+from infra.event_store.append import Conflict
 
 if TYPE_CHECKING:
     import asyncio
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from infra.telemetry.traces import Span, Traces
     from services.ordering.orders import LoadedOrder
 
-_OVERTAKEN: Final = "overtaken"
+_CONFLICTS: Final = {"version": "overtaken", "places": "too few places", "number": "number taken"}
 
 
 def saving_span(traces: Traces, message: SagaMessage, after: LoadedOrder, parent: str | None) -> Span:
@@ -49,4 +49,5 @@ def ended(span: Span, saving: asyncio.Future[Outcome]) -> None:
     elif (fault := saving.exception()) is not None:
         span.end(error=type(fault).__name__)
     else:
-        span.end(error=None if isinstance(saving.result(), Appended) else _OVERTAKEN)
+        outcome = saving.result()
+        span.end(error=_CONFLICTS.get(outcome.kind, outcome.kind) if isinstance(outcome, Conflict) else None)

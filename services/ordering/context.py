@@ -5,6 +5,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 from infra.event_store.mapper import Actor, Metadata
+from infra.ids import uuid7
 
 
 class CommandContext(NamedTuple):
@@ -28,3 +29,16 @@ class CommandContext(NamedTuple):
             traceparent=self.traceparent,
             venue_id=self.venue_id,
         )
+
+
+def following(cause: Metadata | None, now: datetime, actor: Actor, venue_id: UUID | None) -> CommandContext:
+    """Of a command of our own that follows from an earlier event: it has that one's correlation and trace."""
+    return CommandContext(
+        command_id=uuid7(),
+        now=now,
+        actor=actor,
+        correlation_id=cause.correlation_id if cause is not None else "",
+        causation_id=cause.command_id if cause is not None else None,
+        traceparent=cause.traceparent if cause is not None else None,
+        venue_id=venue_id,
+    )

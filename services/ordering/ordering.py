@@ -33,6 +33,7 @@ MAX_TRIES = 10
 
 Decision: TypeAlias = Callable[[LoadedOrder], Sequence[OrderEvent]]
 BeforeSave: TypeAlias = Callable[[LoadedOrder], Awaitable[None]]
+ContextOf: TypeAlias = Callable[[LoadedOrder], "CommandContext"]
 
 
 class KeyUsedMeanwhile(Exception):
@@ -67,6 +68,7 @@ class Ordering:
         events = submit(nothing.state, command)
         await together()
         cipher, key = self._orders.new_key(order_id)
+        saved = folded(nothing, events, cipher)
         stream = reference_stream(order.partner_id, order.sell_to_order_reference)
         await together()
         # Hopefully new: the store says if it is not, and only then it is looked at.
@@ -76,6 +78,7 @@ class Ordering:
             append = self._orders.append(
                 nothing,
                 events,
+                saved.state,
                 context,
                 cipher=cipher,
                 new_key=key,
@@ -84,7 +87,7 @@ class Ordering:
             )
             match await self._group_commit.append(append):
                 case Appended():
-                    return folded(nothing, events, cipher)
+                    return saved
                 case Conflict(kind):
                     if kind == "record":
                         raise KeyUsedMeanwhile
@@ -95,13 +98,14 @@ class Ordering:
         self,
         order_id: UUID,
         decision: Decision,
-        context: CommandContext,
+        context: CommandContext | ContextOf,
         key_use: KeyUse | None = None,
         *,
         before_save: BeforeSave | None = None,
     ) -> SavedOrder:
         """A command on an order that may exist. `decision` is called again for each newer state that is met.
 
+        `context`: of a command that follows from the order's last event, made of the order that was met.
         `before_save`: what must be done outside before the events may stand; idempotent, it may be called again.
         Raises what these two raise, KeyUsedMeanwhile, StoreUnavailable, OutcomeUnknown.
         """
@@ -109,22 +113,24 @@ class Ordering:
             loaded = await self._orders.load_one(order_id)
             events = decision(loaded)
             cipher = self._orders.cipher(loaded)
+            saved = folded(loaded, events, cipher)
             if not events and key_use is None:
-                return folded(loaded, events, cipher)
+                return saved
             if events and before_save is not None:
                 await before_save(loaded)
                 reached(CrashPoint.ISSUER_CONFIRMED)
             append = self._orders.append(
                 loaded,
                 events,
-                context,
+                saved.state,
+                context(loaded) if callable(context) else context,
                 cipher=cipher if any(isinstance(event, OrderReplaced) for event in events) else None,
                 reference=await self._released(loaded, events),
                 record=key_use.record(order_id, loaded.version + len(events)) if key_use is not None else None,
             )
             match await self._group_commit.append(append):
                 case Appended():
-                    return folded(loaded, events, cipher)
+                    return saved
                 case Conflict(kind):
                     if kind == "record":
                         raise KeyUsedMeanwhile

@@ -5,14 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from domain import references
+from domain.allotment import capacity_of, changes
+from domain.order.shown_numbers import number_changes
 from domain.order.state import INITIAL, Order, evolve
-from infra.event_store.append import Append, IdempotencyRecord, NewEvent
+from infra.event_store.append import Append, DestroyedNumber, IdempotencyRecord, NewEvent, SlotTaking
 from infra.event_store.topics import is_of_order
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from uuid import UUID
 
+    from domain.catalog.items import Catalog
     from domain.order.events import OrderEvent
     from infra.event_store.field_encryption import FieldCipher, KeyRing, StreamKey
     from infra.event_store.mapper import EventMapper, Metadata
@@ -94,14 +97,20 @@ class Orders:
         self,
         loaded: LoadedOrder,
         events: Sequence[OrderEvent],
+        after: Order,
         context: CommandContext,
         *,
+        catalog: Catalog | None = None,
         cipher: FieldCipher | None = None,
         new_key: StreamKey | None = None,
         reference: ReferenceEvents | None = None,
         record: IdempotencyRecord | None = None,
     ) -> Append:
-        """All that the command saves: the order's events, its reference's, its key, its Idempotency-Key."""
+        """All that the command saves: the order's events, its reference's, its key, its Idempotency-Key; and what of
+        places and numbers follows from the order's state before and after it.
+
+        `after`: the order as the events leave it. `catalog`: by which places are counted, where it takes some.
+        """
         metadata = self._mapper.metadata(context.metadata())
         rows: list[NewEvent] = []
         version = loaded.version
@@ -114,7 +123,17 @@ class Orders:
                 at += 1
                 row = self._mapper.to_row(reference_event, metadata, None)
                 rows.append(NewEvent(reference.reference.stream, at, *row))
-        return Append(context.command_id, rows, (new_key,) if new_key is not None else (), record)
+        numbers = number_changes(loaded.state, after)
+        return Append(
+            context.command_id,
+            rows,
+            (new_key,) if new_key is not None else (),
+            record,
+            _takings(loaded.state, after, catalog),
+            loaded.order_id,
+            [number.number for number in numbers.minted],
+            [DestroyedNumber(number.number, number.kind == "asset") for number in numbers.destroyed],
+        )
 
     def _fold(self, order_id: UUID, rows: Iterable[LogRow], keys: Mapping[UUID, StreamKey]) -> LoadedOrder:
         state: Order = INITIAL
@@ -136,3 +155,15 @@ def folded(loaded: LoadedOrder, events: Sequence[OrderEvent], cipher: FieldCiphe
     for event in events:
         state = evolve(state, event)
     return SavedOrder(loaded.order_id, state, loaded.version + len(events), cipher)
+
+
+def _takings(before: Order, after: Order, catalog: Catalog | None) -> list[SlotTaking]:
+    takings = []
+    for slot, held, sold in changes(before, after):
+        capacity = None
+        if held + sold > 0:
+            if catalog is None:
+                raise ValueError("an order takes places, and no catalog says how many there are")
+            capacity = capacity_of(slot, catalog)
+        takings.append(SlotTaking(slot.admission, slot.visit_date, slot.slot_start, held, sold, capacity))
+    return takings

@@ -43,8 +43,10 @@ PUBLIC: Final[Mapping[str, PublicType]] = {
 }
 """The stored topics that are public. Each carries the order's identity and revision: an event can be read alone."""
 
-PRIVATE: Final = frozenset({"order.issuance_deferred.v1", "order.issuance_resumed.v1", "order.void_requested.v1"})
-"""What issuance notes for itself."""
+PRIVATE: Final = frozenset(
+    {"order.issuance_deferred.v1", "order.issuance_resumed.v1", "order.void_requested.v1", "order.redeemed.v1"}
+)
+"""What issuance notes for itself, and what happens at the gate."""
 
 
 class LoggedEvent(NamedTuple):

@@ -23,6 +23,7 @@ from infra.postgres.connections import Connection, translated_faults, within
 from infra.postgres.errors import DatabaseUnavailable, PositionMoved
 from infra.postgres.positions import advance_unhurried, load_halted, load_position, set_halted
 from services.relay.integration_events import NotMappable, public_message
+from services.relay.outage import Outage
 
 if TYPE_CHECKING:
     from infra.kafka.producer import Message
@@ -95,11 +96,13 @@ class Relay:
         self._stored_at = float("-inf")
         self._halted: str | None = None
         self._ending = False
+        self._outage = Outage()
         self._page = asyncio.Lock()
 
     async def run(self, woken: asyncio.Event) -> None:
         """Relay as the log grows, until `finish` or the end of the lease. `woken`: set when something was stored."""
         self._seen = None  # another process may have been at it since
+        self._outage = Outage()
         reached(CrashPoint.RELAY_LEASED)
         self._figures.active = True
         try:
@@ -128,7 +131,7 @@ class Relay:
                 continue
             except KafkaUnavailable as error:
                 self._figures.failed("unavailable")
-                _log.warning("relay_waits_for_kafka", error=str(error))
+                self._outage.failed(str(error))
                 await asyncio.sleep(self._pace.waits[min(faults, len(self._pace.waits) - 1)])
                 faults += 1
                 continue
@@ -139,6 +142,8 @@ class Relay:
                 await self._halt("not_mappable", str(unknown))
                 continue
             faults = 0
+            if self._held():  # else nothing was sent
+                self._outage.over()
             if positions < PAGE:
                 # A page that is not full ends the log: whoever stores more after it was read wakes us.
                 await woken.wait()

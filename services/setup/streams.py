@@ -7,9 +7,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from domain import api_key, partner, subscription
+from domain import allotment_override, api_key, partner, subscription
 from domain.catalog import stream as catalog
-from infra.event_store.append import Append, Appended, NewEvent
+from infra.event_store.append import Append, Appended, CapacityOverride, Conflict, NewEvent
 from infra.event_store.group_commit import StoreUnavailable
 from infra.postgres.errors import DatabaseUnavailable
 
@@ -33,13 +33,15 @@ Event = TypeVar("Event")
 class StreamKind(Generic[State, Event]):
     """How a kind of stream is folded. `sealed`: its first event has sealed fields, so it gets a key of its own.
 
-    `told_by`: the state that one event tells alone, where each tells all: then only the newest is read.
+    `told_by`: the state that one event tells alone, where each tells all: then only the newest is read. `sets`: the
+    capacity that an event sets for a slot, in the same save.
     """
 
     initial: State
     evolve: Callable[[State, Event], State]
     sealed: bool = False
     told_by: Callable[[Event], State] | None = None
+    sets: Callable[[Event], CapacityOverride] | None = None
 
 
 PARTNERS = StreamKind[partner.Partner, partner.PartnerEvent](partner.INITIAL, partner.evolve)
@@ -49,6 +51,12 @@ CATALOGS = StreamKind[catalog.PublishedCatalog, catalog.CatalogEvent](
 )
 SUBSCRIPTIONS = StreamKind[subscription.Subscription, subscription.SubscriptionEvent](
     subscription.INITIAL, subscription.evolve, sealed=True
+)
+ALLOTMENTS = StreamKind[allotment_override.AllotmentOverride, allotment_override.AllotmentEvent](
+    allotment_override.INITIAL,
+    allotment_override.evolve,
+    told_by=lambda event: allotment_override.Overridden(event.capacity),
+    sets=lambda event: CapacityOverride(event.admission, event.visit_date, event.slot_start, event.capacity),
 )
 
 
@@ -102,7 +110,7 @@ class SetupStreams:
     ) -> Stream[State]:
         """The stream after what `decision` gives; it is asked again for each newer state that is met.
 
-        Raises what `decision` raises, StoreUnavailable, OutcomeUnknown, DatabaseUnavailable.
+        Raises what `decision` raises, BelowTaken, StoreUnavailable, OutcomeUnknown, DatabaseUnavailable.
         """
         metadata = self._mapper.metadata(context.metadata())
         for _ in range(MAX_TRIES):
@@ -116,13 +124,19 @@ class SetupStreams:
                 NewEvent(stream, loaded.version + place, *self._mapper.to_row(event, metadata, cipher))
                 for place, event in enumerate(events, 1)
             ]
-            append = Append(context.command_id, rows, (key,) if key is not None else ())
-            if isinstance(await self._group_commit.append(append), Appended):
-                state = loaded.state
-                for event in events:
-                    state = kind.evolve(state, event)
-                # The change is durable whether or not it can be read back now.
-                with suppress(DatabaseUnavailable):
-                    await self._directory.refresh()
-                return Stream(state, loaded.version + len(events))
+            keys = (key,) if key is not None else ()
+            override = kind.sets(events[-1]) if kind.sets is not None else None
+            match await self._group_commit.append(Append(context.command_id, rows, keys, override=override)):
+                case Appended():
+                    state = loaded.state
+                    for event in events:
+                        state = kind.evolve(state, event)
+                    # The change is durable whether or not it can be read back now.
+                    with suppress(DatabaseUnavailable):
+                        await self._directory.refresh()
+                    return Stream(state, loaded.version + len(events))
+                case Conflict(kind="taken"):
+                    raise allotment_override.BelowTaken
+                case Conflict():
+                    pass  # another was faster: once more, from what it made
         raise StoreUnavailable

@@ -11,7 +11,7 @@ from rich.console import Console
 
 from tests.bench.machine import this_machine
 from tests.bench.processes import REPOSITORY, ProcessFailed
-from tests.bench.rows import create, get, kafka, malformed, many, rebuild, roles, settled, start, webhook
+from tests.bench.rows import create, get, hot_slot, kafka, malformed, many, rebuild, roles, settled, start, webhook
 from tests.bench.spans import QUICK, Spans
 from tests.bench.table import Row, print_rows, write_json
 
@@ -27,6 +27,7 @@ MEASUREMENTS: dict[str, Measure] = {
     "settled": settled.measure,
     "roles": roles.measure,
     "kafka": kafka.measure,
+    "hot_slot": hot_slot.measure,
     "rebuild": rebuild.measure,
     "many": many.measure,
 }

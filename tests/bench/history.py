@@ -105,22 +105,25 @@ class _Writer:
         free = LoadedReference(reference_stream(self._partner_id, reference_of(number)), references.INITIAL, 0)
         [reserved] = references.reserve(free.state, order_id, self._partner_id, reference_of(number))
         cipher, key = self._shared.orders.new_key(order_id)
+        after = _after(nothing, events)
         append = self._shared.orders.append(
             nothing,
             events,
+            after.state,
             self._context("partner", received_at),
             cipher=cipher,
             new_key=key,
             reference=ReferenceEvents(free, [reserved]),
         )
         taken = LoadedReference(free.stream, references.evolve(free.state, reserved), 1)
-        return _Made(number, _after(nothing, events), taken), append
+        return _Made(number, after, taken), append
 
     def leased(self, made: _Made) -> tuple[_Made, Append]:
         at = _received_at(made)
         events = decide(made.order.state, StartIssuance(uuid7(), AttemptLease("past", at + _LEASE)))
-        append = self._shared.orders.append(made.order, events, self._context("issuer", at))
-        return made._replace(order=_after(made.order, events)), append
+        after = _after(made.order, events)
+        append = self._shared.orders.append(made.order, events, after.state, self._context("issuer", at))
+        return made._replace(order=after), append
 
     async def settled(self, made: _Made) -> Append:
         state, at = made.order.state, _received_at(made)
@@ -135,7 +138,8 @@ class _Writer:
             events += decide(_after(made.order, events).state, CancelOrder())
             gone = references.release(made.reference.state, made.order.order_id)
             released = ReferenceEvents(made.reference, gone)
-        return self._shared.orders.append(made.order, events, self._context("issuer", at), reference=released)
+        after = _after(made.order, events).state
+        return self._shared.orders.append(made.order, events, after, self._context("issuer", at), reference=released)
 
     def _context(self, scope: str, at: datetime) -> CommandContext:
         return CommandContext(uuid7(), at, Actor(scope), "bench", venue_id=self._shared.directory.venue_id)

@@ -11,9 +11,13 @@ NextRequest = Callable[[], bytes]
 _SAME_MOMENT = 64  # a repeat as a nervous client sends it: its original is perhaps still on its way
 
 
+def visit_date() -> str:
+    """The day that all of them want."""
+    return (datetime.now(UTC) + timedelta(days=30)).date().isoformat()
+
+
 def create_order_body(partner_id: str, reference: str) -> bytes:
     """A createOrder body as the trade sends it: one line, two guests by name, paid."""
-    visit_date = (datetime.now(UTC) + timedelta(days=30)).date().isoformat()
     return msgspec.json.encode(
         {
             "partnerId": partner_id,
@@ -26,7 +30,7 @@ def create_order_body(partner_id: str, reference: str) -> bytes:
                 {
                     "itemNumber": "31001",
                     "quantity": 2,
-                    "visitDate": visit_date,
+                    "visitDate": visit_date(),
                     "visitTime": "10:30:00",
                     "wallet": {"names": ["Jane Doe", "John Doe"]},
                 }

@@ -41,7 +41,8 @@ _CATALOG = {
 class Venue:
     """A running service with one partner that may sell one ticket.
 
-    `processes`: by the roles of each, as in `serve --roles`; `server`: the one with the api. `kafka`: None without.
+    `processes`: by the roles of each, as in `serve --roles` (see `running_venue`); `server`: the one with the api.
+    `kafka`: None without.
     """
 
     def __init__(
@@ -159,15 +160,18 @@ def running_venue(
 ) -> Iterator[Venue]:
     """Starts the service with its data and its logs in `folder`, and opens the venue.
 
-    `processes`: the roles of each: `all`, or `api` and any others.
+    `processes`: the roles of each: `all`, or `api` and any others; the second of a role is called `issuer-2`.
     """
     folder.mkdir(parents=True)
     data = folder / "data"
     env = {**service_environment(data), **(kafka.environment if kafka is not None else {}), **(settings or {})}
     with ExitStack() as stack:
-        running = {
-            roles: stack.enter_context(service_process(roles, folder / f"{roles}.log", env)) for roles in processes
-        }
+        running: dict[str, Server] = {}
+        for roles in processes:
+            count = sum(name.partition("-")[0] == roles for name in running)
+            name = roles if not count else f"{roles}-{count + 1}"
+            named = {**env, "OTA_CM_INSTANCE": name}
+            running[name] = stack.enter_context(service_process(roles, folder / f"{name}.log", named))
         venue = Venue(running, data, env, kafka)
         venue.open()
         yield venue

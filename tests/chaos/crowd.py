@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from tests.chaos.history import Call, Content, History, Operation, Outcome, Told
+from tests.chaos.places import narrow_day, wants_the_narrow_day
 from tests.e2e.client import Answer, Client, NoAnswer
 from tests.e2e.load import order_body
 
@@ -240,6 +241,9 @@ class _Asker:
                 assert asked is not None
                 body = order_body(self._partner_id, reference, paid=False, quantity=asked.quantity or 0)
                 body |= {"sellToName": asked.mark, "paymentReference": asked.payment}
+                if wants_the_narrow_day(asked):
+                    for line in body["items"]:
+                        line["visitDate"] = narrow_day().isoformat()
                 return ("PUT", path, body) if operation == "replace" else ("POST", "/channelManager", body)
 
     def _understood(self, operation: Operation, answer: Answer) -> tuple[Outcome, str, Told | None]:

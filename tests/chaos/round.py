@@ -27,12 +27,13 @@ from tests.chaos.history import History, by_reference
 from tests.chaos.jobs import faults_of_jobs, jobs_by_issuer
 from tests.chaos.moments import Moments
 from tests.chaos.offsets import OffsetsWatch
+from tests.chaos.places import PlacesWatch, make_it_narrow
 from tests.chaos.storm import Hit, Shape, Storm, plan
 from tests.chaos.watch import Watch
 from tests.e2e.client import Client, NoAnswer
 from tests.e2e.endpoint import Delivery, Endpoint, running_endpoint
 from tests.e2e.reading import faults_of_reads
-from tests.e2e.replay import faults_of_read_model
+from tests.e2e.replay import faults_of_places_and_numbers, faults_of_read_model
 from tests.e2e.service import REPOSITORY, Service
 from tests.e2e.topic import faults_of_topic, repeats
 from tests.e2e.truth import SETTLED, Database, faults_of_log, faults_of_webhooks, read_database
@@ -121,6 +122,7 @@ def _run(report: Report, shape: Shape, folder: Path, deployed: Deployment, histo
         deployed.wait_until_ready()
     with running_endpoint(folder, **_RECEIVER) as endpoint, ExitStack() as stack:
         venue = Venue(first, endpoint)
+        make_it_narrow(venue.operator)
         apis = {one.name: _connects(one.service, venue.key) for one in deployed.apis}
         crowd = Crowd(report.seed, venue.partner_id, apis, history)
         heard = stack.enter_context(listening(folder, deployed.kafka)) if deployed.kafka is not None else None
@@ -157,7 +159,7 @@ def _check(report: Report, venue: Venue, history: History, watches: list[Watchin
     report.counts = _counts(history, database, arrived, watches)
     checks: dict[str, Iterable[str]] = {
         "answers that break the contract by themselves": history.surprises,
-        "noted as done before it was": [fault for watch in watches for fault in watch.faults],
+        "noted as done before it was, or sold twice": [fault for watch in watches for fault in watch.faults],
         "the log": faults_of_log(database),
         "jobs": faults_of_jobs(database),
         "answers against the log": faults_of_calls(history.calls, database),
@@ -165,6 +167,7 @@ def _check(report: Report, venue: Venue, history: History, watches: list[Watchin
         "webhooks": faults_of_webhooks(arrived, database),
         "reads": faults_of_reads(venue.partner(), venue.operator, venue.partner_id, database),
         "read model against a replay": faults_of_read_model(venue.dsn),
+        "places and numbers against a replay": faults_of_places_and_numbers(venue.dsn),
     }
     if heard is not None:
         records = heard.all_of(database, _HEARD_SECONDS)
@@ -180,7 +183,7 @@ def _watched(
 ) -> Iterator[list[Watching]]:
     asks = Endpoint(endpoint.port)  # a connection of its own: it is asked from another thread
     consumers = ("issuer", "orders", "webhooks") if kafka is None else ("orders", "webhooks")
-    watches: list[Watching] = [Watch(dsn, lambda: set(asks.arrived_ids()), consumers)]
+    watches: list[Watching] = [Watch(dsn, lambda: set(asks.arrived_ids()), consumers), PlacesWatch(dsn)]
     if kafka is not None and heard is not None:
         watches.append(OffsetsWatch(dsn, kafka, heard))
     for watch in watches:
@@ -234,6 +237,7 @@ def _counts(history: History, database: Database, arrived: list[Delivery], watch
         "not taken": commands["nothing"],
         "reads": sum(call.operation == "get" for call in history.calls),
         "settled": len(settled),
+        "sold out": sum(event.data.get("reason") == "sold_out" for event in settled),
         "taken up again": sum(event.topic == "order.issuance_resumed.v1" for event in database.events),
         "webhooks": len({one.webhook_id for one in arrived}),
         "repeats": len(arrived) - len({one.webhook_id for one in arrived}),

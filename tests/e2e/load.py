@@ -65,7 +65,7 @@ class Ledger:
 
 
 def order_body(partner_id: str, reference: str, *, paid: bool, quantity: int = 2) -> dict[str, Any]:
-    """An order of tickets of the sample catalog and one coffee."""
+    """An order of day tickets and one coffee."""
     visit = (datetime.now(UTC) + timedelta(days=30)).date().isoformat()
     ticket = {"itemNumber": "31001", "quantity": quantity, "visitDate": visit, "visitTime": "10:30:00"}
     return {

@@ -17,6 +17,7 @@ from psycopg.conninfo import make_conninfo
 from infra.postgres.cluster_processes import ClusterProcesses
 from infra.postgres.run_as import choose
 from infra.postgres.server_settings import binaries
+from tests.always_open import ALWAYS_OPEN
 from tests.e2e.client import Client
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -72,6 +73,8 @@ class Service:
             **{name: value for name, value in os.environ.items() if not _FOREIGN.match(name)},
             **SETTINGS,
             "OTA_CM_DATA_DIR": str(self.data),
+            # In place of the sample, which is sold out at some time, and closed at Christmas.
+            **({"OTA_CM_CATALOG": str(ALWAYS_OPEN)} if "DATABASE_URL" not in (settings or {}) else {}),
             **(settings or {}),
         }
         self._process: subprocess.Popen[bytes] | None = None

@@ -24,6 +24,11 @@ STEPS = (
     "webhook (time since the order was sent) Issued, signature holds",
     "GET /channelManager/{orderId} 200 Issued",
     "POST /channelManager 201 Submitted",
+    "webhook (time since the order was sent) Issued, signature holds",
+    "GET /channelManager/{orderId} 200 Issued",
+    "GET /manifests/{token} 200 5 tickets",
+    "GET /manifests/{token}.pdf 200 PDF",
+    "POST /channelManager 201 Submitted",
     "webhook (time since the order was sent) Draft, signature holds",
     "GET /channelManager/{orderId} 200 Draft",
     "PUT /channelManager/{orderId} 200 Submitted",
@@ -35,7 +40,7 @@ STEPS = (
     "webhook (time since the order was sent) Draft, signature holds",
     "DELETE /channelManager/{orderId} 200 Cancelled, removed",
     "GET /channelManager/{orderId} 404 resource_not_found",
-    "GET /channelManager/orders/{partnerId} 200 2 orders",
+    "GET /channelManager/orders/{partnerId} 200 3 orders",
     "GET /channelManager/{orderId}/history 200 ",
 )
 _TIMED = re.compile(r"^ {5}(?P<told>\S.*?) +[\d,]+\.\d ms$")
@@ -58,7 +63,7 @@ def start(temporary: Path, *program: str, **settings: str) -> subprocess.Popen[s
     )
 
 
-def test_the_walk_through_shows_every_step_with_its_time_and_leaves_nothing(temporary: Path) -> None:
+def test_the_walk_through_shows_every_step_with_its_time_and_leaves_the_tickets(temporary: Path) -> None:
     # The settings of a service are none of its business.
     demo = start(temporary, DATABASE_URL="postgresql://127.0.0.1:1/nowhere", OTA_CM_PICKUP_SECONDS="3600")
     told, errors = demo.communicate(timeout=90)
@@ -68,8 +73,22 @@ def test_the_walk_through_shows_every_step_with_its_time_and_leaves_nothing(temp
     assert len(steps) == len(STEPS)
     assert all(step.startswith(expected) for step, expected in zip(steps, STEPS, strict=True)), steps
     assert f"All {len(STEPS)} steps went as expected" in told
-    assert max(map(len, told.splitlines())) <= 80
-    assert list(temporary.iterdir()) == []
+    assert widest(told) <= 80
+    page, pdf = tickets_in(temporary)
+    assert page.read_text().count("<svg") == 5
+    assert pdf.read_bytes().startswith(b"%PDF-")
+    assert f"kept: {page}" in told
+    assert f"kept: {pdf}" in told
+
+
+def test_the_tickets_are_kept_where_one_wants_them(temporary: Path) -> None:
+    wanted = temporary / "new" / "here"
+    demo = start(temporary, "-m", "services", "demo", "--save", str(wanted))
+    _, errors = demo.communicate(timeout=90)
+
+    assert (demo.returncode, errors) == (0, "")
+    assert sorted(file.name for file in wanted.iterdir()) == ["tickets.html", "tickets.pdf"]
+    assert list(temporary.iterdir()) == [temporary / "new"]
 
 
 def test_ctrl_c_stops_everything_and_leaves_nothing(temporary: Path) -> None:
@@ -122,7 +141,7 @@ def test_a_surprise_is_told_and_the_log_is_kept(temporary: Path) -> None:
         r"^channel-manager: the events of the order: expected \['never'\], but got \['submitted', ", errors
     )
     assert demo.returncode == 1
-    (log,) = temporary.iterdir()
+    (log,) = temporary.glob("*.log")
     assert str(log) in errors
     assert '"demo_failed"' in log.read_text()
 
@@ -130,6 +149,18 @@ def test_a_surprise_is_told_and_the_log_is_kept(temporary: Path) -> None:
 def steps_of(told: str) -> list[str]:
     """What was sent and what came, of each step, without its time."""
     return [" ".join(found["told"].split()) for line in told.splitlines() if (found := _TIMED.match(line))]
+
+
+def widest(told: str) -> int:
+    """Of the lines; those that say where something was kept are as long as that place's name."""
+    return max(len(line) for line in told.splitlines() if not line.lstrip().startswith("kept: "))
+
+
+def tickets_in(temporary: Path) -> list[Path]:
+    """What the guest kept, and that nothing else is there."""
+    (folder,) = temporary.iterdir()
+    assert folder.name.startswith("ota-demo-tickets-")
+    return sorted(folder.iterdir())
 
 
 def processes_in(folder: Path) -> list[str]:

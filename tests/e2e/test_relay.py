@@ -17,7 +17,7 @@ import pytest
 from infra.kafka.settings import KafkaSettings
 from infra.kafka.topic import ensure_topic
 from tests.e2e.client import Client
-from tests.e2e.crash_points.partner import publish_sample
+from tests.e2e.crash_points.partner import publish_catalog
 from tests.e2e.load import order_body
 from tests.e2e.reading import lags
 from tests.e2e.service import OPERATOR_KEY, REPOSITORY, Service, wait_for
@@ -96,7 +96,7 @@ def test_nothing_personal_and_no_ticket_is_on_the_topic(
     running = service(settings={**settings_for(dsn, kafka_settings), "OTA_CM_ROLES": "all"}).start()
     running.ready()
     operator = running.client()
-    publish_sample(operator)
+    publish_catalog(operator)
     partner_id = str(operator.got("POST", "/admin/partners", {"name": f"{PERSONAL} Agent"})["partnerId"])
     key = str(operator.got("POST", f"/admin/partners/{partner_id}/keys", {"name": "shop"})["key"])
     partner = running.client(key)

@@ -16,7 +16,7 @@ import pytest
 from infra.kafka.settings import KafkaSettings
 from tests.bench.processes import Server
 from tests.e2e.client import Client
-from tests.e2e.crash_points.partner import publish_sample
+from tests.e2e.crash_points.partner import publish_catalog
 from tests.e2e.endpoint import running_endpoint
 from tests.e2e.load import order_body
 from tests.e2e.service import OPERATOR_KEY, Service, wait_for
@@ -67,7 +67,7 @@ def test_one_trace_over_the_roles_the_topic_and_the_webhook(
     saga = service("--roles", "issuer,webhooks", name="saga", settings=settings).start()
     for one in (api, relay, saga):
         one.ready()
-    publish_sample(api.client())
+    publish_catalog(api.client())
     with running_endpoint(folder) as endpoint:
         venue = Venue(api, endpoint, dsn=dsn)
         body = order_body(venue.partner_id, "R-1", paid=True)

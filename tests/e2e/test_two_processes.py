@@ -8,6 +8,7 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from datetime import datetime
 from typing import Any, NamedTuple
 
 import aiohttp
@@ -16,7 +17,7 @@ import pytest
 
 from tests.e2e.service import Service
 from tests.integration.api.serving import OPERATOR_KEY, environment
-from tests.integration.api.shop import SHOP_CATALOG, eventually, line
+from tests.integration.api.shop import SHOP_CATALOG, VENUE_ZONE, eventually, line
 
 AT_ONCE = 100
 STOP_SECONDS = 10.0
@@ -136,6 +137,31 @@ async def test_what_one_process_answered_the_other_shows_at_once(pair: Pair) -> 
         assert (await pair.call(here, "GET", path))[1]["status"] == "Cancelled"
 
     await asyncio.gather(*(trade(number) for number in range(20)))
+
+
+async def test_at_two_gates_one_guest_is_let_in_and_what_was_cancelled_is_void_at_once(pair: Pair) -> None:
+    async def number(reference: str) -> tuple[str, str]:
+        """The path of an order of one ticket for today, and the ticket's number."""
+        made = await pair.call(0, "POST", "/channelManager", pair.order(reference, paymentReference="P", items=today))
+        path = f"/channelManager/{made.body['orderId']}"
+
+        async def issued() -> dict[str, Any] | None:
+            order = (await pair.call(0, "GET", path)).body
+            return order if order["status"] == "Issued" else None
+
+        order = await eventually(issued)
+        return path, order["items"][0]["wallets"][0]["assets"][0]["referenceNumber"]
+
+    today = [line(visitDate=datetime.now(VENUE_ZONE).date().isoformat())]
+    _, shown = await number("ONCE")
+    answers = await asyncio.gather(*(pair.call(n % 2, "POST", f"/tickets/{shown}/redeem") for n in range(50)))
+    assert Counter(answer.status for answer in answers) == {200: 1, 409: 49}
+    assert len({answer.body["usedAt"] for answer in answers}) == 1
+    assert (await pair.call(1, "GET", f"/tickets/{shown}")).body["status"] == "Used"
+    for n in range(20):
+        path, shown = await number(f"GONE-{n}")
+        assert (await pair.call(n % 2, "DELETE", path)).status == 200
+        assert (await pair.call(1 - n % 2, "GET", f"/tickets/{shown}")).body["status"] == "Void"
 
 
 async def test_a_process_that_is_told_to_stop_answers_what_it_holds(pair: Pair, dsn: str) -> None:

@@ -1,4 +1,4 @@
-"""One example of every stored event, by topic, as full as it can be. Once stored in a golden file it never changes.
+"""One example of every stored event, by topic, as full as it could be. Once stored in a golden file it never changes.
 
 An event of an older shape stands here as what it is read as today.
 """
@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from uuid import UUID
 
+from domain.allotment_override import AllotmentOverridden
 from domain.api_key import KeyCreated, KeyRevoked
 from domain.catalog.items import Admission, Catalog, Component, Item, Slot, Venue
 from domain.catalog.stream import CatalogPublished
@@ -28,8 +29,11 @@ from domain.order.events import (
     OrderReprocessed,
     OrderScheduled,
     OrderSubmitted,
+    RedeemedAsset,
+    TicketsRedeemed,
     VoidRequested,
 )
+from domain.order.places import Places
 from domain.partner import PartnerChanged, PartnerCreated, PartnerDeleted
 from domain.personal import (
     LineSellToEmail,
@@ -182,6 +186,18 @@ _CATALOG = Catalog(
     ),
 )
 
+FULLER: Mapping[str, object] = {
+    "order.processing.v1+places": IssuanceStarted(
+        order=_ORDER,
+        revision=1,
+        job_id=JOB,
+        lease=_LEASE,
+        places=(Places("main", date(2026, 12, 1), 3), Places("tower", date(2026, 12, 2), 2, time(10, 30))),
+        catalog_version=7,
+    ),
+}
+"""Further shapes of events that gained fields which may be left out: topic, `+`, and a name of the shape."""
+
 EXAMPLES: Mapping[str, object] = {
     "order.submitted.v1": OrderSubmitted(order=_ORDER, revision=1, content=_CONTENT),
     "order.replaced.v1": OrderReplaced(order=_ORDER, revision=2, content=OrderContent(lines=_CONTENT.lines[:1])),
@@ -198,6 +214,12 @@ EXAMPLES: Mapping[str, object] = {
     "order.confirmed.v1": OrderConfirmed(order=_ORDER, revision=1, payment_reference="PAY-987655"),
     "order.cancelled.v1": OrderCancelled(order=_ORDER, revision=1),
     "order.removed.v1": OrderRemoved(order=_ORDER, revision=1, reason="expired"),
+    "order.redeemed.v1": TicketsRedeemed(
+        order=_ORDER,
+        revision=1,
+        assets=(RedeemedAsset(UUID(int=12), persons=1), RedeemedAsset(UUID(int=14), persons=18)),
+        used_at=NOW,
+    ),
     "order.void_requested.v1": VoidRequested(job_id=JOB),
     "reference.reserved.v1": ReferenceReserved(STREAM, PARTNER, "PARTNER-ORDER-2026-00042"),
     "reference.released.v1": ReferenceReleased(STREAM),
@@ -211,6 +233,7 @@ EXAMPLES: Mapping[str, object] = {
     ),
     "key.revoked.v1": KeyRevoked(STREAM, NOW),
     "catalog.published.v1": CatalogPublished(version=7, catalog=_CATALOG),
+    "allotment.overridden.v1": AllotmentOverridden("tower", date(2026, 12, 27), capacity=None, slot_start=time(10, 30)),
     "subscription.created.v1": SubscriptionCreated(
         STREAM,
         Subscriber(

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from infra.event_store.mapper import EventMapper
-from tests.golden.examples import EXAMPLES, METADATA, ReadableSeal
+from tests.golden.examples import EXAMPLES, FULLER, METADATA, ReadableSeal
 
 FOLDER = Path(__file__).parent
 
@@ -28,7 +28,7 @@ def stored_example(event: object) -> bytes:
     return mapper.to_row(event, mapper.metadata(METADATA), ReadableSeal()).state
 
 
-def write_missing(examples: Mapping[str, object] = EXAMPLES, folder: Path = FOLDER) -> list[str]:
+def write_missing(examples: Mapping[str, object] = {**EXAMPLES, **FULLER}, folder: Path = FOLDER) -> list[str]:
     """Write the files that are missing; their topics."""
     written = []
     for topic, event in examples.items():

@@ -8,7 +8,7 @@ import pytest
 
 from infra.event_store.mapper import EventMapper
 from infra.event_store.topics import TOPICS, UPCASTS
-from tests.golden.examples import EXAMPLES, METADATA
+from tests.golden.examples import EXAMPLES, FULLER, METADATA
 from tests.golden.files import FOLDER, golden_file, stored_example, write_missing
 
 
@@ -18,7 +18,8 @@ def _state(topic: str) -> bytes:
 
 def test_every_topic_has_its_file_and_every_file_its_topic() -> None:
     files = {file.name.removesuffix(".json") for file in FOLDER.glob("*.json")}
-    assert files == TOPICS.keys() | UPCASTS.keys() == EXAMPLES.keys()
+    assert files - FULLER.keys() == TOPICS.keys() | UPCASTS.keys() == EXAMPLES.keys()
+    assert files >= FULLER.keys()
 
 
 @pytest.mark.parametrize("topic", TOPICS)
@@ -34,6 +35,14 @@ def test_what_was_stored_is_read_as_what_it_was(topic: str) -> None:
     stored = EventMapper().from_row(topic, _state(topic))
     assert stored.data == EXAMPLES[topic]
     assert stored.metadata == METADATA
+
+
+@pytest.mark.parametrize("shape", FULLER)
+def test_a_fuller_shape_is_stored_and_read_as_it_always_was(shape: str) -> None:
+    event, topic = FULLER[shape], shape.partition("+")[0]
+    assert type(event) is TOPICS[topic]
+    assert stored_example(event) == _state(shape)
+    assert EventMapper().from_row(topic, _state(shape)).data == event
 
 
 def test_a_file_that_is_there_is_never_written_anew(tmp_path: Path) -> None:

@@ -36,7 +36,8 @@ async def server() -> AsyncIterator[TestServer]:
     app.router.add_get("/usual", usual)
     app.router.add_get("/closing", closing)
     app.router.add_get("/split", split)
-    async with TestServer(app) as made:
+    made = TestServer(app)
+    async with made:
         yield made
 
 

@@ -13,7 +13,7 @@ from psycopg.conninfo import conninfo_to_dict
 
 from infra.postgres.embedded import EmbeddedPostgres
 from tests.databases import cloned
-from tests.e2e.crash_points.partner import Partner, new_partner, publish_sample
+from tests.e2e.crash_points.partner import Partner, new_partner, publish_catalog
 from tests.e2e.crash_points.shop import MakeService, Shop
 from tests.e2e.endpoint import Endpoint, running_endpoint
 from tests.e2e.service import OPERATOR_KEY, Service
@@ -52,7 +52,7 @@ def prepared(postgres: EmbeddedPostgres, template: str, session_folder: Path, en
         service = Service(session_folder, name="preparing", settings=settings_for(dsn))
         try:
             service.start().ready()
-            publish_sample(service.client())
+            publish_catalog(service.client())
             partner = new_partner(service, endpoint.url)
             service.terminate()
             assert service.exit_status() == 0

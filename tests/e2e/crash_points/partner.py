@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from pathlib import Path
 
-import services
+from tests.always_open import ALWAYS_OPEN
 from tests.e2e.client import Client
 from tests.e2e.service import Service
 
@@ -27,7 +26,6 @@ def new_partner(service: Service, url: str) -> Partner:
     return Partner(partner_id, key, str(service.client(key).got("POST", "/webhook", subscription)["secret"]))
 
 
-def publish_sample(operator: Client) -> None:
-    """The catalog that comes with the service."""
-    sample = Path(services.__path__[0]) / "sample_catalog.json"
-    operator.got("PUT", "/admin/catalog", json.loads(sample.read_text()))
+def publish_catalog(operator: Client) -> None:
+    """One of which any number can be sold."""
+    operator.got("PUT", "/admin/catalog", json.loads(ALWAYS_OPEN.read_text()))

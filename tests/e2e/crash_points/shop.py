@@ -20,7 +20,7 @@ from tests.e2e.crash_points.partner import Partner
 from tests.e2e.endpoint import Delivery, Endpoint
 from tests.e2e.load import Asked, Operation, Outcome, order_body
 from tests.e2e.reading import faults_of_reads, lags
-from tests.e2e.replay import faults_of_read_model
+from tests.e2e.replay import faults_of_places_and_numbers, faults_of_read_model
 from tests.e2e.service import Service, wait_for
 from tests.e2e.truth import Database, faults_of_answers, faults_of_log, faults_of_webhooks, read_database
 
@@ -283,6 +283,7 @@ class Shop:
             *faults_of_webhooks(self.arrived(), announced),
             *faults_of_reads(partner, self.operator, self.partner.partner_id, _without(database, told_elsewhere)),
             *faults_of_read_model(self.dsn),
+            *faults_of_places_and_numbers(self.dsn),
         ]
         assert not faults, f"{len(faults)} faults\n" + "\n".join(faults[:20])
 

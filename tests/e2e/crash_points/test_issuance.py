@@ -6,9 +6,16 @@ from collections.abc import Callable
 
 from infra.crash_points import CrashPoint
 from tests.e2e.crash_points.deaths import at, dies
-from tests.e2e.crash_points.shop import Shop
+from tests.e2e.crash_points.shop import WHOLE_SECONDS, Shop
+from tests.e2e.service import wait_for
 
 SETTLED = ("order.issued.v1", "order.drafted.v1", "order.failed.v1")
+
+EXPIRED = """
+select convert_from(state, 'UTF8')::json #>> '{data,reason}',
+    convert_from(state, 'UTF8')::json #>> '{metadata,actor,scope}'
+from stored_events where topic = 'order.removed.v1' and originator_id = %s
+"""
 
 
 def _nothing_leased(shop: Shop) -> None:
@@ -74,3 +81,21 @@ def test_while_jobs_are_destroyed(point: CrashPoint, shop: Shop) -> None:
     shop.start()
     shop.sell(each=1)
     shop.is_whole()
+
+
+@at(CrashPoint.DRAFTS_DUE)
+def test_with_drafts_found_whose_time_is_up(point: CrashPoint, shop: Shop) -> None:
+    armed = shop.start(at=point)
+    draft, paid = shop.order("R-1", paid=False), shop.order("R-2", paid=True)
+    shop.wait_for_status(draft, "Draft")
+    shop.wait_for_status(paid, "Issued")
+    partner = f"/admin/partners/{shop.partner.partner_id}"
+    shop.operator.got("PATCH", partner, {"draftTtlSeconds": 1})
+    dies(armed, point)
+    assert shop.events("order.removed.v1") == 0
+    shop.start()
+    wait_for("expired", lambda: shop.events("order.removed.v1") == 1, WHOLE_SECONDS)
+    shop.is_whole()
+    assert shop.rows(EXPIRED, draft.order_id) == [("expired", "draft-expiry")]
+    assert shop.rows("select sum(held) = 0, sum(sold) > 0 from allotments") == [(True, True)]
+    assert shop.order("R-1").outcome == "accepted"  # its reference is free again

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from infra.crash_points import CrashPoint
 from tests.e2e.crash_points.deaths import at, dies
-from tests.e2e.crash_points.partner import new_partner, publish_sample
+from tests.e2e.crash_points.partner import new_partner, publish_catalog
 from tests.e2e.crash_points.shop import MakeService, Shop
 from tests.e2e.service import Service
 
@@ -74,7 +74,7 @@ def test_in_a_migration(point: CrashPoint, empty_shop: Shop) -> None:
     assert shop.count("select count(*) from schema_migrations") == applied
     assert shop.rows("select to_regclass('leases') is not null") == [(applied == 3,)]
     started = shop.start()
-    publish_sample(started.client())
+    publish_catalog(started.client())
     shop.trades_as(new_partner(started, shop.endpoint.url))
     shop.sell()
     shop.is_whole()

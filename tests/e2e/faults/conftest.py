@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from tests.e2e.service import OPERATOR_KEY, REPOSITORY, Service
+from tests.always_open import ALWAYS_OPEN
+from tests.e2e.service import OPERATOR_KEY, Service
 from tests.integration.api.serving import environment
 from tests.integration.event_store.own_server import OwnServer, running_own_server
 
@@ -26,7 +27,7 @@ def service_over(service: Callable[..., Service]) -> Callable[..., Service]:
             dsn,
             OTA_CM_OPERATOR_KEY=OPERATOR_KEY,
             OTA_CM_PUBLIC_URL="",
-            OTA_CM_CATALOG=str(REPOSITORY / "services" / "sample_catalog.json"),
+            OTA_CM_CATALOG=str(ALWAYS_OPEN),
         )
         started = service("--port", "0", "--roles", roles, name=name, settings=settings).start()
         started.ready()

@@ -14,10 +14,11 @@ from itertools import count
 from typing import Any
 from urllib.parse import quote
 
+from tests.always_open import ALWAYS_OPEN
 from tests.e2e.client import Client, NoAnswer
 from tests.e2e.faults.conduct import Conduct
 from tests.e2e.load import IN_FLIGHT, order_body
-from tests.e2e.service import OPERATOR_KEY, REPOSITORY, wait_for
+from tests.e2e.service import OPERATOR_KEY, wait_for
 from tests.e2e.venue import Venue
 
 Ask = Callable[[Client], None]
@@ -120,7 +121,7 @@ def _asks_of_the_partner(venue: Venue) -> list[tuple[bool, Ask]]:
 
 def _asks_of_an_operator(venue: Venue) -> list[tuple[bool, Ask]]:
     other = venue.operator.got("POST", "/admin/partners", {"name": "Bystander"})["partnerId"]
-    catalog = json.loads((REPOSITORY / "services" / "sample_catalog.json").read_text())
+    catalog = json.loads(ALWAYS_OPEN.read_text())
     subscription = {"notificationUrl": venue.endpoint.url, "eventName": "ota_cm_order_processed", "partnerId": other}
 
     def make_and_end(path: str, body: Any, ended: Callable[[dict[str, Any]], str]) -> Ask:

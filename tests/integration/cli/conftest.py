@@ -4,11 +4,11 @@ import shutil
 import tempfile
 from base64 import b64encode
 from collections.abc import Iterator
-from importlib.resources import files
 from pathlib import Path
 
 import pytest
 
+from tests.always_open import ALWAYS_OPEN
 from tests.bench.processes import Server
 from tests.integration.cli.terminal import Terminal
 
@@ -48,6 +48,6 @@ def own_database(dsn: str) -> dict[str, str]:
         "DATABASE_URL": f"postgresql:///{parameters['dbname']}?host={parameters['host']}&user={parameters['user']}",
         "OTA_CM_MASTER_KEY": b64encode(bytes(32)).decode(),
         "OTA_CM_OPERATOR_KEY": "operator-key-of-these-tests",
-        "OTA_CM_CATALOG": str(files("services") / "sample_catalog.json"),
+        "OTA_CM_CATALOG": str(ALWAYS_OPEN),
         "OTA_CM_LOG_FORMAT": "json",
     }

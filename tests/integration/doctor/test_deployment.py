@@ -8,6 +8,7 @@ import socket
 from base64 import b64encode
 from datetime import datetime, timedelta
 from functools import partial
+from pathlib import Path
 from uuid import uuid4
 
 import pytest
@@ -19,6 +20,7 @@ from services.secrets import key_ring
 from tests.integration.doctor.examined import clock, examined, spoil, state_of
 from tests.integration.event_store.saving import command, event, opened_writer
 
+GOLDEN = Path(__file__).resolve().parents[2] / "golden"
 _NEWEST = "(select max(name) from schema_migrations)"
 
 
@@ -118,6 +120,24 @@ def test_a_position_that_is_gone(dsn: str, monkeypatch: pytest.MonkeyPatch) -> N
 def test_what_stands_still(check: str, statement: str, state: str, dsn: str) -> None:
     spoil(dsn, statement)
     assert state_of(check, dsn) == state
+
+
+def test_a_draft_that_should_have_expired(dsn: str) -> None:
+    partner = (GOLDEN / "partner.created.v1.json").read_text()
+    spoil(
+        dsn,
+        "insert into stored_events (originator_id, originator_version, topic, state)"
+        f" values (gen_random_uuid(), 1, 'partner.created.v1', '{partner}')",
+    )
+    assert state_of("expiring drafts", dsn) == "ok"
+    spoil(
+        dsn,
+        "insert into orders select gen_random_uuid(), (made #>> '{data,partnerId}')::uuid, 'R', 'CM', now(), 'Draft',"
+        " false, 4, 1, now(), null,"
+        " convert_to(json_build_object('issuance', json_build_object('issuedAt', now() - interval '1 day'))::text,"
+        f" 'UTF8'), '' from (select '{partner}'::json as made) event",
+    )
+    assert state_of("expiring drafts", dsn) == "warn"
 
 
 def test_a_consumer_that_is_late(dsn: str) -> None:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
+
+from infra.event_store import group_commit
+from infra.event_store.append import Append, EncodedBatch, Outcome, send
+from infra.postgres.connections import Connection, connect
 
 from .own_server import OwnServer, running_own_server
 
@@ -17,6 +21,26 @@ def any_dsn(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
+async def connection(any_dsn: str) -> AsyncIterator[Connection]:
+    """A session in such a database, as a writer has it."""
+    async with await connect(any_dsn, application_name="test", for_writing=True) as connection:
+        yield connection
+
+
+@pytest.fixture
 def own_server() -> Iterator[OwnServer]:
     with running_own_server() as own:
         yield own
+
+
+@pytest.fixture
+def batches(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Append, ...]]:
+    """The commands of each call that is made to the database."""
+    seen: list[tuple[Append, ...]] = []
+
+    async def seen_and_sent(connection: Connection, batch: EncodedBatch) -> list[Outcome]:
+        seen.append(batch.commands)
+        return await send(connection, batch)
+
+    monkeypatch.setattr(group_commit, "send", seen_and_sent)
+    return seen

@@ -5,16 +5,30 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from datetime import date, time
 from functools import partial
 from typing import Any, LiteralString
 from uuid import UUID, uuid4
 
-from infra.event_store.append import Append, IdempotencyRecord, NewEvent, Outcome
+from infra.event_store.append import (
+    Append,
+    CapacityOverride,
+    DestroyedNumber,
+    IdempotencyRecord,
+    NewEvent,
+    Outcome,
+    SlotTaking,
+    encode,
+    send,
+)
 from infra.event_store.field_encryption import StreamKey
 from infra.event_store.group_commit import GroupCommit
 from infra.postgres.connections import Connection, connect
 
 WRITER_LOCK = 779501
+
+DAY = date(2027, 5, 17)
+MORNING = time(10)
 
 
 def event(
@@ -33,8 +47,46 @@ def command(*events: NewEvent, keys: tuple[StreamKey, ...] = (), record: Idempot
     return Append(uuid4(), events, keys, record)
 
 
+def taking(
+    held: int, sold: int = 0, *, capacity: int | None, admission: str = "MAIN", start: time | None = None
+) -> SlotTaking:
+    """Places of one day, of the whole of it where no start is given."""
+    return SlotTaking(admission, DAY, start, held, sold, capacity)
+
+
+def takes(*slots: SlotTaking, stream: UUID | None = None, version: int = 1) -> Append:
+    """A command that takes places, or gives them back."""
+    return Append(uuid4(), [event(stream, version)], slots=slots)
+
+
+def sets(
+    capacity: int | None, *, admission: str = "MAIN", start: time | None = None, stream: UUID | None = None
+) -> Append:
+    """An operator sets the capacity of a day, or of a slot of it."""
+    override = CapacityOverride(admission, DAY, start, capacity)
+    return Append(uuid4(), [event(stream, topic="allotment.overridden.v1")], override=override)
+
+
+def shows(*numbers: str, order_id: UUID | None = None, version: int = 1) -> Append:
+    """An order, whose stream is of its id, gets numbers."""
+    order_id = order_id or uuid4()
+    return Append(uuid4(), [event(order_id, version)], order_id=order_id, shown=numbers)
+
+
+def destroys(order_id: UUID, *, remembered: tuple[str, ...] = (), others: tuple[str, ...] = ()) -> Append:
+    """What the order showed is destroyed: its tickets' and coupons' numbers, and those of its wallets."""
+    destroyed = [DestroyedNumber(number, True) for number in remembered]
+    destroyed += [DestroyedNumber(number, False) for number in others]
+    return Append(uuid4(), [event(order_id, 2)], order_id=order_id, destroyed=destroyed)
+
+
 def stream_key(stream: UUID) -> StreamKey:
     return StreamKey(stream, "test", b"wrapped")
+
+
+async def save(connection: Connection, *commands: Append) -> list[Outcome]:
+    """One call, without a writer."""
+    return await send(connection, encode(commands))
 
 
 @asynccontextmanager
@@ -76,6 +128,27 @@ async def value(connection: Connection, query: LiteralString, *parameters: objec
     """The first field of the only row."""
     ((field, *_),) = await rows(connection, query, *parameters)
     return field
+
+
+async def allotments(connection: Connection) -> dict[tuple[str, time | None], tuple[Any, ...]]:
+    """Of each slot of the day: held, sold, and the capacity that is set for it, `None` for no limit, "catalog" for none
+    set."""
+    found = await rows(
+        connection,
+        "select admission, nullif(slot_start, '24:00'), held, sold, overridden, capacity from allotments"
+        " where visit_date = %s",
+        DAY,
+    )
+    return {
+        (admission, start): (held, sold, capacity if overridden else "catalog")
+        for admission, start, held, sold, overridden, capacity in found
+    }
+
+
+async def numbers(connection: Connection) -> dict[str, tuple[UUID, bool]]:
+    """Whose each number is, and whether it lives."""
+    found = await rows(connection, "select number, order_id, living from shown_numbers")
+    return {number: (order_id, living) for number, order_id, living in found}
 
 
 async def until(condition: Callable[[], Awaitable[bool]], seconds: float = 30.0) -> None:

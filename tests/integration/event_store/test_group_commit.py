@@ -11,18 +11,20 @@ import pytest
 from structlog.testing import capture_logs
 
 from infra.event_store import group_commit
-from infra.event_store.append import Append, Appended, Conflict, EncodedBatch, NewEvent, Outcome, send
+from infra.event_store.append import Append, Appended, Conflict, NewEvent, Outcome
 from infra.event_store.group_commit import GroupCommit, OutcomeUnknown, RefusedByStore, StoreUnavailable
 from infra.postgres.connections import Connection, connect
 
 from .saving import (
     backends_at_the_lock,
     command,
+    destroys,
     event,
     opened_writer,
     outcome_of,
     record,
     rows,
+    shows,
     until,
     until_waiting,
     value,
@@ -37,19 +39,6 @@ async def database(dsn: str) -> AsyncIterator[Connection]:
     """A session to look with."""
     async with await connect(dsn, application_name="test") as connection:
         yield connection
-
-
-@pytest.fixture
-def batches(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Append, ...]]:
-    """The commands of each call that is made to the database."""
-    seen: list[tuple[Append, ...]] = []
-
-    async def seen_and_sent(connection: Connection, batch: EncodedBatch) -> list[Outcome]:
-        seen.append(batch.commands)
-        return await send(connection, batch)
-
-    monkeypatch.setattr(group_commit, "send", seen_and_sent)
-    return seen
 
 
 async def stored_commands(database: Connection) -> list[object]:
@@ -79,19 +68,27 @@ async def test_a_loser_is_told_of_the_record_before_the_version(dsn: str) -> Non
     assert outcomes == [Appended(1), Conflict("record"), Conflict("record")]
 
 
-async def test_no_stream_and_no_key_is_twice_in_a_batch(dsn: str, batches: list[tuple[Append, ...]]) -> None:
+async def test_no_stream_no_key_and_no_number_is_twice_in_a_batch(dsn: str, batches: list[tuple[Append, ...]]) -> None:
     streams = [uuid4() for _ in range(5)]
     keys = [record() for _ in range(3)]
     commands = [command(event(stream, version)) for version in range(1, 21) for stream in streams]
     commands += [command(event(), record=key) for _ in range(4) for key in keys]
+    owners = [uuid4() for _ in range(4)]
+    for owner in owners:
+        commands += [shows("WANTED", f"{owner}", order_id=owner), destroys(owner, others=("WANTED",))]
     async with opened_writer(dsn) as writer:
         outcomes = await asyncio.gather(*map(writer.append, commands))
     for batch in batches:
-        claims = [{*(e.stream for e in c.events), *([c.record.scope_hash] if c.record else [])} for c in batch]
+        claims = [_unique(asked) for asked in batch]
         assert sum(map(len, claims)) == len(set().union(*claims))
     # The later one waited for the earlier one: none was refused for coming too early.
-    assert all(isinstance(outcome, Appended) for outcome in outcomes[:103])
-    assert outcomes[103:] == [Conflict("record")] * 9
+    assert all(isinstance(outcome, Appended) for outcome in (*outcomes[:103], *outcomes[112:]))
+    assert outcomes[103:112] == [Conflict("record")] * 9
+
+
+def _unique(asked: Append) -> set[object]:
+    numbers = {*asked.shown, *(destroyed.number for destroyed in asked.destroyed)}
+    return numbers | {event.stream for event in asked.events} | ({asked.record.scope_hash} if asked.record else set())
 
 
 async def test_a_batch_has_at_most_256_commands(dsn: str, batches: list[tuple[Append, ...]]) -> None:
@@ -236,7 +233,9 @@ async def test_callers_have_an_answer_within_the_five_seconds_of_the_contract(ds
         await until_waiting(database)
         second = asyncio.create_task(outcome_of(writer.append(command(event()))))
         async with asyncio.timeout(5.5):
-            assert [await first, await second] == [OutcomeUnknown, StoreUnavailable]
+            # Twice the server has said that it saved nothing. Unknown, if a third call is out.
+            assert await first in {OutcomeUnknown, StoreUnavailable}
+            assert await second is StoreUnavailable
 
 
 async def test_a_time_out_of_the_server_is_no_refusal(dsn: str, database: Connection) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from uuid import uuid4
 
 import pytest
 
@@ -18,12 +19,15 @@ from infra.postgres.connections import Connection, connect
 
 from .proxy import Proxy
 from .saving import (
+    allotments,
     command,
     event,
+    numbers,
     opened_writer,
     outcome_of,
     record,
     rows,
+    taking,
     until,
     until_waiting,
     value,
@@ -45,12 +49,15 @@ async def proxy(dsn: str) -> AsyncIterator[Proxy]:
 
 
 class Batch:
-    """Three commands that go out in one call; the place that the second one wants is taken."""
+    """Three commands that go out in one call; the version that the second one wants is taken.
+
+    Each of them takes one of the day's three places and shows a number.
+    """
 
     def __init__(self, taken: Append) -> None:
-        self.good = command(event(), event())
-        self.late = command(event(), event(taken.events[0].stream))
-        self.keyed = command(event(), record=record())
+        self.good = _issued("GOOD", command(event(), event()))
+        self.late = _issued("LATE", command(event(), event(taken.events[0].stream)))
+        self.keyed = _issued("KEYED", command(event(), record=record()))
 
     def hand_over(self, writer: GroupCommit) -> asyncio.Future[list[Outcome]]:
         return asyncio.gather(*(writer.append(asked) for asked in (self.good, self.late, self.keyed)))
@@ -70,6 +77,13 @@ class Batch:
             (4, self.keyed.command_id, self.keyed.events[0].stream),
         ]
         assert await value(database, "select command_id from idempotency_records") == self.keyed.command_id
+        assert await allotments(database) == {("MAIN", None): (2, 0, "catalog")}
+        shown = {"GOOD": (self.good.order_id, True), "KEYED": (self.keyed.order_id, True)}
+        assert await numbers(database) == shown
+
+
+def _issued(number: str, asked: Append) -> Append:
+    return asked._replace(slots=[taking(1, capacity=3)], order_id=uuid4(), shown=[number])
 
 
 FIRST_TIME = [Appended(2), Conflict("version"), Appended(4)]

@@ -12,7 +12,7 @@ from infra.event_store.append import Append, Appended
 from infra.event_store.group_commit import GroupCommit, OutcomeUnknown, StoreUnavailable
 
 from .own_server import OwnServer
-from .saving import command, event, opened_writer, outcome_of, rows, session, value
+from .saving import allotments, command, event, numbers, opened_writer, outcome_of, rows, session, taking, value
 
 CLIENTS = 8
 KILLS = 3
@@ -41,6 +41,8 @@ class Load:
     async def _client(self) -> None:
         while not self._over:
             asked = command(event(), event())
+            number = asked.command_id.hex
+            asked = asked._replace(slots=[taking(1, capacity=None)], order_id=asked.command_id, shown=[number])
             outcome = await outcome_of(self._writer.append(asked))
             if isinstance(outcome, Appended):
                 self.saved.append(asked)
@@ -68,6 +70,8 @@ async def test_killed_in_mid_load_nothing_is_lost_and_nothing_is_there_twice(own
     async with session(own_server.dsn) as database:
         stored = Counter(row[0] for row in await rows(database, "select command_id from stored_events"))
         positions = await rows(database, "select notification_id from stored_events order by 1")
+        taken = await allotments(database)
+        shown = await numbers(database)
     assert len(load.saved) >= (KILLS + 1) * SAVED_BETWEEN_KILLS
     assert [asked for asked in load.saved if stored[asked.command_id] != 2] == []
     assert [asked for asked in load.not_saved if stored[asked.command_id]] == []
@@ -75,6 +79,8 @@ async def test_killed_in_mid_load_nothing_is_lost_and_nothing_is_there_twice(own
     assert set(stored) <= known
     assert set(stored.values()) == {2}
     assert [row[0] for row in positions] == list(range(1, len(positions) + 1))
+    assert taken == {("MAIN", None): (len(stored), 0, "catalog")}
+    assert shown == {command_id.hex: (command_id, True) for command_id in stored}
 
 
 async def test_frozen_for_longer_than_the_deadline(own_server: OwnServer) -> None:

@@ -172,7 +172,10 @@ async def test_three_writers_at_once(dsn: str, start_writer: Start) -> None:
         await tail.until_more_is_seen(3000)
         assert await finish(writers) == await value(database, "select count(*) from stored_events")
         await tail.assert_saw_the_log(database)
-        assert await value(database, "select count(distinct command_id) from stored_events") > 1000
+        commands = await value(database, "select count(distinct command_id) from stored_events")
+        assert commands > 1000
+        assert await value(database, "select sum(held) from allotments where admission = 'MAIN'") == commands
+        assert await value(database, "select sum(sold) from allotments where admission <> 'MAIN'") == commands
 
 
 async def test_a_transaction_that_began_earlier_commits_later_while_the_librarys_writer_writes_too(

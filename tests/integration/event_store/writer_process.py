@@ -17,7 +17,7 @@ from eventsourcing.persistence import StoredEvent
 
 from infra.event_store.append import Appended
 from tests.contract.stock_recorder import stock_recorder
-from tests.integration.event_store.saving import command, event, opened_writer
+from tests.integration.event_store.saving import command, event, opened_writer, taking
 
 CLIENTS = 4
 PACE_SECONDS = 0.01  # slow enough for the readers to keep up on a busy machine
@@ -38,7 +38,8 @@ async def ours(dsn: str, over: threading.Event) -> int:
                 if over.is_set():
                     break
                 events = [event(topic=topic) for topic in topics(turn)]
-                outcome = await writer.append(command(*events))
+                slots = [taking(1, capacity=None), taking(0, 1, capacity=None, admission=f"{turn % 5}")]
+                outcome = await writer.append(command(*events)._replace(slots=slots))
                 assert isinstance(outcome, Appended)
                 saved += len(events)
                 await asyncio.sleep(PACE_SECONDS)

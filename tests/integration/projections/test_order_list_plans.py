@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from itertools import product
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
 from infra.event_store.arrays import UuidArray
-from infra.postgres.connections import Connection, connect
-from infra.postgres.reads import READ_SETTINGS, Reads
 from projections.order_list import OrderFilters, OrderList
 from projections.orders import _ONE_BY_ONE, OrdersInFlight
+from tests.integration.projections.counting import Counting
 from tests.integration.projections.store import NOW, PARTNER
-
-if TYPE_CHECKING:
-    from infra.postgres.reads import Parameters
 
 _MANY = 20_000
 _PAGE = 50
@@ -44,44 +39,7 @@ _COMBINATIONS = [
 ]
 
 
-class _Counting(Reads):
-    """Reads over one connection; counts the rows of `orders` that each question reads."""
-
-    def __init__(self, connection: Connection) -> None:
-        self.connection = connection
-        self.sequential = 0
-        self.read = 0
-
-    async def rows(self, query: str, parameters: Parameters = (), *, seconds: float = 0) -> list[tuple[Any, ...]]:
-        del seconds
-        async with self.connection.transaction():
-            scans_before, read_before = await self._counters()
-            cursor = await self.connection.execute(query, parameters or None, prepare=True, binary=True)
-            rows = await cursor.fetchall()
-            scans, read = await self._counters()
-            self.sequential, self.read = scans - scans_before, read - read_before
-        return rows
-
-    async def _counters(self) -> tuple[int, int]:
-        cursor = await self.connection.execute(
-            "select seq_scan, seq_tup_read + idx_tup_fetch from pg_stat_xact_user_tables where relname = 'orders'"
-        )
-        row = await cursor.fetchone()
-        assert row is not None
-        return row[0], row[1]
-
-
-@pytest.fixture
-async def counting(dsn: str) -> AsyncIterator[_Counting]:
-    async with await connect(dsn, application_name="test", transaction_timeout=None) as connection:
-        await connection.execute(
-            "select set_config(name, value, false) from unnest(%s::text[], %s::text[]) as s(name, value)",
-            (list(READ_SETTINGS), list(READ_SETTINGS.values())),
-        )
-        yield _Counting(connection)
-
-
-async def _ask(reads: _Counting, filters: dict[str, Any], *, changed: bool) -> int:
+async def _ask(reads: Counting, filters: dict[str, Any], *, changed: bool) -> int:
     """How many rows the list shows."""
     ask = OrderList(reads)
     wanted = OrderFilters(PARTNER, **filters)
@@ -91,7 +49,7 @@ async def _ask(reads: _Counting, filters: dict[str, Any], *, changed: bool) -> i
 
 @pytest.mark.parametrize("changed", [False, True])
 async def test_lists_read_what_they_show_by_plans_made_when_there_was_nothing(
-    counting: _Counting, monkeypatch: pytest.MonkeyPatch, changed: bool
+    counting: Counting, monkeypatch: pytest.MonkeyPatch, changed: bool
 ) -> None:
     monkeypatch.setattr("projections.order_list._listed", lambda row: row)
     for filters in _COMBINATIONS:
@@ -112,7 +70,7 @@ async def test_lists_read_what_they_show_by_plans_made_when_there_was_nothing(
             assert counting.read <= 3 * (_PAGE + 1), filters
 
 
-async def test_what_is_due_is_read_by_its_index_and_single_orders_by_theirs(counting: _Counting) -> None:
+async def test_what_is_due_is_read_by_its_index_and_single_orders_by_theirs(counting: Counting) -> None:
     in_flight = OrdersInFlight(counting)
     for _ in range(7):
         await in_flight.due(NOW, 10)
@@ -129,7 +87,7 @@ async def test_what_is_due_is_read_by_its_index_and_single_orders_by_theirs(coun
     assert counting.read <= 2 * _MANY // 2_000
 
 
-async def test_a_strong_read_never_scans(counting: _Counting) -> None:
+async def test_a_strong_read_never_scans(counting: Counting) -> None:
     for _ in range(7):
         await counting.rows(_ONE_BY_ONE, (UuidArray.of([PARTNER]),))
     await counting.connection.execute(_GENERATE, (PARTNER, NOW, _MANY))

@@ -26,8 +26,8 @@ QUICK = Pace(publish=2.0, waits=(0.05, 0.2), store=0.05, halted=0.2)
 # An order's whole life, private events and all.
 LIFE = (
     *("order.submitted.v1", "order.scheduled.v1", "order.processing.v1", "order.issuance_deferred.v1"),
-    *("order.issuance_resumed.v1", "order.drafted.v1", "order.confirmed.v1", "order.cancelled.v1"),
-    "order.void_requested.v1",
+    *("order.issuance_resumed.v1", "order.drafted.v1", "order.confirmed.v1", "order.redeemed.v1"),
+    *("order.cancelled.v1", "order.void_requested.v1"),
 )
 BESIDE = ("reference.reserved.v1", "partner.changed.v1", "subscription.disabled.v1")
 REFERENCES = ("reference.reserved.v1", "reference.released.v1")

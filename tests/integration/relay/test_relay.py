@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import Sequence
 from uuid import uuid4
 
+from structlog.testing import capture_logs
+
 from infra.kafka.errors import KafkaUnavailable
 from infra.kafka.producer import Message
 from infra.postgres.positions import advance, load_position
@@ -104,6 +106,22 @@ async def test_what_passes_is_waited_for_and_the_page_sent_again(stage: Stage) -
         await stage.at_the_head()
     assert kafka.pages == [kafka.pages[0]] * 3
     assert (stage.figures.faults["unavailable"], await stage.halted()) == (2, None)
+
+
+async def test_an_outage_is_told_once_however_often_it_is_tried_and_once_when_it_is_over(stage: Stage) -> None:
+    await stage.store(lives(3))
+    kafka = Held()
+    kafka.acknowledged.set()
+    kafka.faults = [KafkaUnavailable("away")] * 4
+    with capture_logs() as logs:
+
+        async def is_over() -> bool:
+            return any(one["event"] == "relay_has_kafka_back" for one in logs)
+
+        async with stage.relaying(kafka):
+            await stage.until(is_over)
+    told = [(one["event"], one["attempts"]) for one in logs if "kafka" in one["event"]]
+    assert told == [("relay_waits_for_kafka", 1), ("relay_has_kafka_back", 4)]
 
 
 async def test_a_lease_that_is_over_sends_nothing_more(stage: Stage) -> None:

@@ -112,6 +112,30 @@ async def test_orders_in_flight_and_how_long_the_oldest_has_been(shop: Shop) -> 
     assert scraped.value("ota_cm_orders_oldest_due_seconds") == 0
 
 
+async def test_drafts_that_expired_and_since_when_one_should_have(shop: Shop) -> None:
+    async with projecting(shop), shop.issuing():
+        await shop.draft()
+        await shop.draft()
+        await shop.projected()
+        assert (await scrape(shop)).value("ota_cm_drafts_expired_total") == 0
+    await _write(
+        shop,
+        "update orders set summary = convert_to(replace(convert_from(summary, 'UTF8'), stood, earlier), 'UTF8')"
+        " from (select order_id, draft_issued_at(summary) at time zone 'UTC' as at from orders) made,"
+        "  lateral (select to_json(at) #>> '{}' as stood, to_json(at - interval '1 hour') #>> '{}' as earlier) texts"
+        " where orders.order_id = made.order_id",
+    )
+    await shop.call("PATCH", f"/admin/partners/{shop.partner_id}", {"draftTtlSeconds": 3_000}, key=OPERATOR_KEY)
+    scraped = await _scrape_with(shop, lambda scraped: bool(scraped.value("ota_cm_drafts_overdue_seconds")))
+    assert 600 <= (scraped.value("ota_cm_drafts_overdue_seconds") or 0) < 700
+    async with projecting(shop):
+        await shop.call("PATCH", f"/admin/partners/{shop.partner_id}", {"draftTtlSeconds": 1}, key=OPERATOR_KEY)
+        async with shop.issuing():
+            scraped = await _scrape_with(shop, lambda scraped: scraped.value("ota_cm_drafts_expired_total") == 2)
+            await shop.projected()
+            await _scrape_with(shop, lambda scraped: scraped.value("ota_cm_drafts_overdue_seconds") == 0)
+
+
 async def test_where_each_consumer_of_the_log_stands(shop: Shop) -> None:
     await shop.created()
     head = await shop.head()

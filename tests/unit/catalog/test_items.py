@@ -1,12 +1,12 @@
-"""Looking things up in a catalog, and what cannot be issued yet."""
+"""Looking things up in a catalog."""
 
 from datetime import date, time
 
 import pytest
 from msgspec.structs import replace
 
-from domain.catalog.items import Admission, Slot, description, issuable_now
-from tests.unit.catalog.catalogs import COUPON, GROUP, PACKAGE, TICKET, TOUR, catalog, of_one, ticket
+from domain.catalog.items import Admission, Slot, description
+from tests.unit.catalog.catalogs import COUPON, GROUP, PACKAGE, TICKET, TOUR, catalog
 
 
 def test_an_item_is_found_by_its_number_and_by_nothing_else() -> None:
@@ -28,6 +28,12 @@ def test_a_ticket_knows_where_it_lets_in() -> None:
     assert made.admissions_of(made.items[TOUR]) == list(made.admissions)
     assert made.admissions_of(made.items[TICKET]) == [made.admissions[0]]
     assert made.admissions_of(made.items[COUPON]) == []
+
+
+def test_a_package_knows_what_it_holds() -> None:
+    made = catalog()
+    assert made.components_of(made.items[PACKAGE]) == [made.items[TOUR], made.items[COUPON]]
+    assert made.components_of(made.items[TOUR]) == []
 
 
 @pytest.mark.parametrize(
@@ -90,29 +96,3 @@ def test_an_admission_is_closed_on_its_closed_days_alone() -> None:
     admission = Admission("A", closed=(date(2026, 12, 24), date(2026, 12, 25)))
     assert admission.is_closed_on(date(2026, 12, 25))
     assert not admission.is_closed_on(date(2026, 12, 26))
-
-
-@pytest.mark.parametrize(
-    ("admissions", "issuable"),
-    [
-        ([], True),
-        ([Admission("A")], True),
-        ([Admission("A", closed=(date(2026, 12, 24),))], True),
-        ([Admission("A", capacity=0)], False),
-        ([Admission("A", capacity=500)], False),
-        ([Admission("A", slots=(Slot(time(10), time(11)),))], False),
-        ([Admission("A"), Admission("B", capacity=1)], False),
-    ],
-)
-def test_what_is_counted_against_a_capacity_cannot_be_issued_yet(admissions: list[Admission], issuable: bool) -> None:
-    item = ticket(*(admission.admission for admission in admissions))
-    assert issuable_now(of_one(item, *admissions), item) is issuable
-
-
-def test_groups_and_packages_cannot_be_issued_yet_and_coupons_can() -> None:
-    made = catalog()
-    group = replace(made.items[GROUP], admissions=())
-    assert not issuable_now(made, group)
-    assert issuable_now(made, replace(group, group_ticket=False))
-    assert not issuable_now(made, made.items[PACKAGE])
-    assert issuable_now(made, made.items[COUPON])

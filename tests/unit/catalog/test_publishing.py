@@ -374,6 +374,11 @@ def test_the_sample_catalog_can_be_published() -> None:
     reading = CATALOG_READER.read(body)
     assert not reading.report(catalog_faults(reading.value, None))
     sample = catalog_of(reading.value, VENUE_ID)
-    assert {offered.kind for offered in sample.items} == {"ticket", "coupon"}
+    assert {offered.kind for offered in sample.items} == {"ticket", "coupon", "package"}
     assert all(set(offered.descriptions) == {"DAN", "DEU"} for offered in sample.items)
     assert Decimal(0) in {offered.unit_price_incl_vat for offered in sample.items}
+    assert {"31001", "31005", "31009", "33001", "40001"} <= {offered.item_number for offered in sample.items}
+    main, tour = sample.admissions
+    assert (main.is_timed, tour.is_timed) == (False, True)
+    assert main.closed
+    assert None not in (main.capacity, tour.capacity)

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import UNSET
+from msgspec.structs import replace
 
 from domain.catalog.items import Admission, Item, Slot
 from domain.catalog.time_zones import TIME_ZONES, time_zone
@@ -121,6 +122,23 @@ def test_a_visit_in_a_slot_that_has_ended_is_past_and_in_one_that_goes_on_is_not
     assert wrong(TODAY, time(10), DAY, TOUR) == [("visitTime", "past_date")]
 
 
+def test_a_slot_that_ended_an_hour_ago_is_past() -> None:
+    an_hour_after = datetime(2026, 11, 23, 12, tzinfo=UTC)  # 13:00; the slot was from 10 to 12
+    assert wrong(TODAY, time(10, 30), TOUR, now=an_hour_after) == [("visitTime", "past_date")]
+
+
+def test_a_component_is_sold_on_the_days_of_its_package() -> None:
+    tour = ticket("TOUR", sale_to=date(2020, 1, 1))
+    package = replace(ticket(), item_number="P", sale_from=date(2026, 12, 1))
+    catalog = of_one(tour, TOUR)
+    [early] = visit_faults(catalog, tour, TOMORROW, time(10), NOON, sold_as=package)
+    assert (early.field, early.code) == ("itemNumber", "not_on_sale")
+    assert early.message.endswith("from 2026-12-01 on.")
+    assert visit_faults(catalog, tour, date(2026, 12, 1), time(10), NOON, sold_as=package) == ()
+    [alone] = visit_faults(catalog, tour, TOMORROW, time(10), NOON)
+    assert (alone.code, alone.message) == ("not_on_sale", "This is sold for visits until 2020-01-01.")
+
+
 def test_a_slot_missing_in_one_admission_does_not_hide_one_ended_in_another() -> None:
     other = Admission("OTHER", slots=(Slot(time(20), time(21)),))
     assert wrong(TODAY, time(10), TOUR, other) == [("visitTime", "no_such_slot"), ("visitTime", "past_date")]
@@ -175,6 +193,31 @@ def test_a_slot_ends_once_on_the_days_when_the_clock_is_changed(day: date, start
         assert has_ended(slot, day, (moment + timedelta(minutes=minutes)).astimezone(COPENHAGEN))
     assert not has_ended(slot, day, (moment - timedelta(microseconds=1)).astimezone(COPENHAGEN))
     assert has_ended(slot, day, moment.astimezone(COPENHAGEN))
+
+
+def test_a_visit_in_the_repeated_hour_is_past_once_its_slot_has_ended_the_second_time() -> None:
+    night = Admission("NIGHT", slots=(Slot(time(2), time(2, 30)), Slot(time(2, 30), time(3))))
+    early, late = time(2, 15), time(2, 45)
+    past = [("visitTime", "past_date")]
+
+    def at(hour: int, minute: int) -> datetime:
+        return datetime(2026, 10, 25, hour, minute, tzinfo=UTC)
+
+    assert wrong(BACK, early, night, now=at(0, 45)) == []  # 02:45 for the first time
+    assert wrong(BACK, early, night, now=at(1, 29)) == []  # 02:29 for the second time
+    assert wrong(BACK, early, night, now=at(1, 30)) == past
+    assert wrong(BACK, late, night, now=at(1, 0)) == []  # 02:00 for the second time
+    assert wrong(BACK, late, night, now=at(1, 59)) == []
+    assert wrong(BACK, late, night, now=at(2, 0)) == past  # 03:00
+
+
+def test_a_visit_in_the_missing_hour_is_past_once_the_clock_has_jumped() -> None:
+    night = Admission("NIGHT", slots=(Slot(time(2), time(2, 30)), Slot(time(2, 30), time(3, 30))))
+    just_before, jumped = datetime(2026, 3, 29, 0, 59, 59, tzinfo=UTC), datetime(2026, 3, 29, 1, tzinfo=UTC)
+    assert wrong(FORWARD, time(2, 15), night, now=just_before) == []
+    assert wrong(FORWARD, time(2, 15), night, now=jumped) == [("visitTime", "past_date")]
+    assert wrong(FORWARD, time(2, 45), night, now=jumped) == []  # its slot goes on until 03:30
+    assert wrong(FORWARD, time(2, 45), night, now=jumped + timedelta(minutes=30)) == [("visitTime", "past_date")]
 
 
 @given(

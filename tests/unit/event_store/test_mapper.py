@@ -153,7 +153,7 @@ def test_every_topic_that_is_carried_over_ends_at_one_that_is_known() -> None:
 
 
 def test_topics_tell_orders_and_references_from_the_setup() -> None:
-    """`append_v1`, the index of the setup and the readers of the log go by these prefixes."""
+    """`append_v2`, the index of the setup and the readers of the log go by these prefixes."""
     assert all(topic.startswith("order.") for topic in ORDER_TOPICS)
     assert all(topic.startswith("reference.") for topic in REFERENCE_TOPICS)
     assert not any(topic.startswith(("order.", "reference.")) for topic in SETUP_TOPICS)

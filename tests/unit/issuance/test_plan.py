@@ -1,49 +1,47 @@
-"""Planning an issuance: every wallet, its assets and its price, or a refusal that says what cannot be had."""
+"""Planning an issuance: every wallet, its assets and its price. What cannot be had is in `test_line_items.py`."""
 
 import re
-from datetime import UTC, date, datetime, time
+from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any
-from uuid import UUID
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from domain.catalog.items import Catalog, Item
+from domain.catalog.items import Catalog, Component
 from domain.crockford import check_holds
-from domain.issuance.issuance import Issuance
-from domain.issuance.issuer import IssuanceRefused
-from domain.issuance.plan import Chance, plan
+from domain.issuance.issuance import Asset
+from domain.issuance.plan import Chance
 from domain.issuance.random_stream import RandomStream
 from domain.order.content import OrderContent, OrderLine
+from tests.unit.issuance.planning import (
+    COUPON,
+    DAY,
+    GROUP,
+    JOB,
+    MORNING,
+    PACKAGE,
+    SEED,
+    TICKET,
+    TOUR,
+    numbers,
+    planned,
+)
 from tests.unit.order.bodies import CATALOG, NOW
 
-JOB = UUID(int=77)
-SEED = bytes(range(32))
 
-TICKET = OrderLine("31001", 2, date(2026, 12, 1), time(10, 30), sell_to_language="DAN")
-COUPON = OrderLine("33001", 1, date(2026, 12, 1), time(10, 30))
-
-
-def planned(*lines: OrderLine, catalog: Catalog | None = CATALOG, **changes: Any) -> Issuance:
-    whole: dict[str, Any] = {
-        "content": OrderContent(lines=lines),
-        "catalog": catalog,
-        "catalog_version": 3,
-        "job_id": JOB,
-        "issued_at": NOW,
-        "seed": SEED,
-        "partner_language": None,
-    }
-    return plan(**{**whole, **changes})
+def package_of(*components: Component) -> Catalog:
+    """The catalog with these in its package."""
+    *others, package = CATALOG.items
+    return replace(CATALOG, items=(*others, replace(package, components=components)))
 
 
-def refusal(*lines: OrderLine, **changes: Any) -> tuple[str, str]:
-    with pytest.raises(IssuanceRefused) as caught:
-        planned(*lines, **changes)
-    return caught.value.reason, caught.value.status_message
+def kinds(assets: tuple[Asset, ...]) -> list[tuple[str, str, int]]:
+    return [(asset.type, asset.item_number, asset.persons) for asset in assets]
+
+
+# What a line becomes
 
 
 def test_a_ticket_line_becomes_a_wallet_with_a_ticket_for_each() -> None:
@@ -62,24 +60,97 @@ def test_a_ticket_line_becomes_a_wallet_with_a_ticket_for_each() -> None:
     assert re.fullmatch(r"C[A-Z0-9]{13}", coupon.reference_number)
 
 
+def test_a_timed_ticket_is_issued_like_any_other() -> None:
+    [wallet] = planned(TOUR).lines[0].wallets
+    assert kinds(wallet.assets) == [("ticket", "31005", 1)]
+
+
+def test_a_group_becomes_one_wallet_with_one_ticket_for_all() -> None:
+    [wallet] = planned(GROUP).lines[0].wallets
+    assert kinds(wallet.assets) == [("ticket", "31009", 24)]
+
+
+def test_a_package_line_becomes_a_wallet_with_everything_in_it_for_each() -> None:
+    line = planned(replace(PACKAGE, quantity=3)).lines[0]
+    assert line.description == "Tour and coffee"
+    assert [kinds(wallet.assets) for wallet in line.wallets] == [[("ticket", "31005", 1), ("coupon", "33001", 1)]] * 3
+
+
+def test_a_component_comes_as_often_as_the_package_says_and_a_group_ticket_once_for_so_many_persons() -> None:
+    catalog = package_of(Component("31009", 12), Component("33001", 2), Component("31001", 3))
+    wallets = planned(replace(PACKAGE, quantity=2), catalog=catalog).lines[0].wallets
+    expected = [("ticket", "31009", 12), *[("coupon", "33001", 1)] * 2, *[("ticket", "31001", 1)] * 3]
+    assert [kinds(wallet.assets) for wallet in wallets] == [expected] * 2
+
+
+# Texts
+
+
+def test_a_description_is_in_the_orders_language_or_the_partners_where_the_line_names_none() -> None:
+    line = OrderLine("31001", 1, DAY, MORNING)
+    in_german = OrderContent(lines=(line,), sell_to_language="DEU")
+    assert planned(content=in_german, partner_language="DAN").lines[0].description == "Tageskarte"
+    assert planned(line, partner_language="DAN").lines[0].description == "Dagsbillet, voksen"
+
+
+def test_what_is_in_a_package_is_described_in_the_lines_language_where_there_is_a_text() -> None:
+    catalog = package_of(Component("31001", 1), Component("33001", 1))
+    [line] = planned(replace(PACKAGE, sell_to_language="DEU"), catalog=catalog).lines
+    assert line.description == "Tour and coffee"
+    assert [asset.description for asset in line.wallets[0].assets] == ["Tageskarte", "Coffee"]
+
+
+def test_the_catalog_rules_the_price_and_the_text() -> None:
+    dearer = replace(CATALOG.items[0], unit_price_incl_vat=Decimal("250"), descriptions={})
+    issuance = planned(TICKET, catalog=replace(CATALOG, items=(dearer,)))
+    assert str(issuance.totals.incl_vat) == "500.00"
+    assert issuance.lines[0].description == "Day ticket, adult"
+
+
+# Prices
+
+
 def test_totals_are_the_sums_over_the_wallets() -> None:
     totals = planned(TICKET, COUPON).totals
     assert [str(amount) for amount in (totals.excl_vat, totals.vat, totals.incl_vat)] == ["224.00", "56.00", "280.00"]
     assert totals.currency_code == "DKK"
 
 
-def test_a_description_is_in_the_orders_language_or_the_partners_where_the_line_names_none() -> None:
-    line = OrderLine("31001", 1, date(2026, 12, 1), time(10, 30))
-    in_german = OrderContent(lines=(line,), sell_to_language="DEU")
-    assert planned(content=in_german, partner_language="DAN").lines[0].description == "Tageskarte"
-    assert planned(line, partner_language="DAN").lines[0].description == "Dagsbillet, voksen"
+def test_a_groups_wallet_costs_the_price_of_all_its_persons_and_vat_is_taken_off_once() -> None:
+    catalog = replace(CATALOG, items=(replace(CATALOG.items[2], unit_price_incl_vat=Decimal("0.07")),))
+    issuance = planned(GROUP, catalog=catalog)
+    [wallet] = issuance.lines[0].wallets
+    # 24 x 0.07 / 1.25 is 1.344; 24 times the rounded 0.06 would be 1.44.
+    assert (str(wallet.unit_price_incl_vat), str(wallet.unit_price_excl_vat)) == ("1.68", "1.34")
+    assert str(issuance.totals.incl_vat) == "1.68"
 
 
-def test_the_catalog_in_force_rules_the_price_and_the_text() -> None:
-    dearer = replace(CATALOG.items[0], unit_price_incl_vat=Decimal("250"), descriptions={})
-    issuance = planned(TICKET, catalog=replace(CATALOG, items=(dearer,)))
-    assert str(issuance.totals.incl_vat) == "500.00"
-    assert issuance.lines[0].description == "Day ticket, adult"
+def test_a_package_costs_its_own_price_and_not_that_of_its_parts() -> None:
+    catalog = package_of(Component("31009", 12), Component("33001", 2))
+    issuance = planned(replace(PACKAGE, quantity=2), catalog=catalog)
+    assert [str(wallet.unit_price_incl_vat) for wallet in issuance.lines[0].wallets] == ["100.00", "100.00"]
+    assert str(issuance.totals.incl_vat) == "200.00"
+
+
+@pytest.mark.parametrize(
+    ("currency", "price", "incl", "excl"),
+    [
+        ("DKK", "1000000000", "9999000000000.00", "7999200000000.00"),
+        ("JPY", "1000000000", "9999000000000", "7999200000000"),
+        ("KWD", "0.001", "9.999", "7.999"),  # 7.9992
+        ("CLF", "999999999.9999", "9998999999999.0001", "7999199999999.2001"),  # ...2000.08
+    ],
+)
+def test_the_dearest_group_is_priced_to_the_last_digit(currency: str, price: str, incl: str, excl: str) -> None:
+    venue = replace(CATALOG.venue, currency_code=currency)
+    school = replace(CATALOG.items[2], unit_price_incl_vat=Decimal(price))
+    issuance = planned(replace(GROUP, quantity=9999), catalog=replace(CATALOG, venue=venue, items=(school,)))
+    [wallet] = issuance.lines[0].wallets
+    assert (str(wallet.unit_price_incl_vat), str(wallet.unit_price_excl_vat)) == (incl, excl)
+    assert (str(issuance.totals.incl_vat), str(issuance.totals.excl_vat)) == (incl, excl)
+
+
+# Numbers
 
 
 def test_a_wallet_reference_number_can_be_read_aloud_and_checked() -> None:
@@ -89,119 +160,31 @@ def test_a_wallet_reference_number_can_be_read_aloud_and_checked() -> None:
         assert check_holds(number[1:])
 
 
-# What always holds
-
-
-@st.composite
-def orders(draw: st.DrawFn) -> tuple[Catalog, tuple[OrderLine, ...]]:
-    amounts = st.decimals(0, 10_000, places=2) | st.integers(0, 10_000).map(Decimal)
-    items = tuple(
-        Item(
-            str(number),
-            draw(st.sampled_from(["ticket", "coupon"])),
-            "Text",
-            draw(amounts),
-            draw(st.decimals(0, 100, places=1)),
-            number_pattern=draw(st.sampled_from(["T[N*12][A*6]", "[AN*13]", "W[N*20]"])),
-        )
-        for number in range(draw(st.integers(1, 3)))
-    )
-    lines = tuple(
-        OrderLine(draw(st.sampled_from(items)).item_number, draw(st.integers(1, 5)), date(2026, 12, 1), time(10))
-        for _ in range(draw(st.integers(1, 4)))
-    )
-    return replace(CATALOG, items=items), lines
-
-
-@settings(deadline=None)
-@given(orders(), st.binary(min_size=32, max_size=40))
-def test_sums_are_exact_numbers_distinct_and_ids_unique(
-    order: tuple[Catalog, tuple[OrderLine, ...]], seed: bytes
-) -> None:
-    catalog, lines = order
-    issuance = planned(*lines, catalog=catalog, seed=seed)
-    assert [len(line.wallets) for line in issuance.lines] == [line.quantity for line in lines]
-    wallets = [wallet for line in issuance.lines for wallet in line.wallets]
-    assets = [asset for wallet in wallets for asset in wallet.assets]
-    totals = issuance.totals
-    assert totals.incl_vat == sum(wallet.unit_price_incl_vat for wallet in wallets)
-    assert totals.excl_vat == sum(wallet.unit_price_excl_vat for wallet in wallets)
-    assert totals.vat == totals.incl_vat - totals.excl_vat
-    amounts = [totals.incl_vat, totals.excl_vat, totals.vat, *(wallet.unit_price_excl_vat for wallet in wallets)]
-    assert all(amount.as_tuple().exponent == -2 for amount in amounts)
-    numbers = [wallet.wallet_reference_number for wallet in wallets] + [asset.reference_number for asset in assets]
-    assert len(set(numbers)) == len(numbers)
-    ids = [wallet.wallet_id for wallet in wallets] + [uuid for asset in assets for uuid in (asset.id, asset.asset_id)]
-    assert len(set(ids)) == len(ids)
-    assert {(uuid.version, uuid.variant) for uuid in ids} == {(4, "specified in RFC 4122")}
-
-
 def test_the_same_job_gives_the_same_numbers_whenever_it_is_tried() -> None:
     later = datetime(2026, 11, 23, 10, 30, tzinfo=UTC)
-    assert planned(TICKET, COUPON, issued_at=later) == replace(planned(TICKET, COUPON), issued_at=later)
+    lines = (TICKET, COUPON, GROUP, PACKAGE)
+    assert planned(*lines, issued_at=later) == replace(planned(*lines), issued_at=later)
 
 
 def test_another_seed_gives_other_numbers() -> None:
-    def numbers(issuance: Issuance) -> set[str]:
-        wallets = [wallet for line in issuance.lines for wallet in line.wallets]
-        return {asset.reference_number for wallet in wallets for asset in wallet.assets}
-
-    assert not numbers(planned(TICKET)) & numbers(planned(TICKET, seed=bytes(32)))
+    assert not {*numbers(planned(TICKET, PACKAGE))} & {*numbers(planned(TICKET, PACKAGE, seed=bytes(32)))}
 
 
 def test_what_the_partner_gave_a_wallet_is_not_given_to_another() -> None:
     [first, _] = planned(TICKET).lines[0].wallets
     given_by_partner = replace(TICKET, external_reference_numbers=(first.wallet_reference_number, ""))
-    numbers = [wallet.wallet_reference_number for wallet in planned(given_by_partner).lines[0].wallets]
-    assert first.wallet_reference_number not in numbers
-    assert len(set(numbers)) == 2
+    drawn = [wallet.wallet_reference_number for wallet in planned(given_by_partner).lines[0].wallets]
+    assert first.wallet_reference_number not in drawn
+    assert len(set(drawn)) == 2
 
 
-# What cannot be had
-
-
-def test_an_item_that_left_the_catalog_is_named_with_its_line() -> None:
-    gone = replace(CATALOG, items=CATALOG.items[1:])
-    assert refusal(COUPON, TICKET, catalog=gone) == (
-        "unknown_item",
-        "Line 200000: item 31001 on 2026-12-01 10:30:00 cannot be issued. It is not in the venue's catalog any more.",
-    )
-
-
-def test_without_a_catalog_nothing_is_issued() -> None:
-    assert refusal(TICKET, catalog=None)[0] == "unknown_item"
-
-
-@pytest.mark.parametrize("item", ["31005", "31009", "40001"])
-def test_what_cannot_be_issued_yet_is_not_on_sale(item: str) -> None:
-    reason, message = refusal(replace(TICKET, item_number=item))
-    assert reason == "not_on_sale"
-    assert f"item {item}" in message
-
-
-def test_an_item_that_went_off_sale_is_refused() -> None:
-    ended = replace(CATALOG.items[0], sale_to=date(2026, 11, 30))
-    reason, message = refusal(TICKET, catalog=replace(CATALOG, items=(ended,)))
-    assert reason == "not_on_sale"
-    assert message.endswith("This is sold for visits until 2026-11-30.")
-
-
-def test_a_day_that_was_closed_meanwhile_is_refused() -> None:
-    closed = replace(CATALOG.admissions[0], closed=(date(2026, 12, 1),))
-    reason, _ = refusal(TICKET, catalog=replace(CATALOG, admissions=(closed, CATALOG.admissions[1])))
-    assert reason == "closed_day"
-
-
-def test_a_day_that_went_by_while_the_order_waited_is_refused() -> None:
-    next_day = datetime(2026, 12, 1, 23, 0, 1, tzinfo=UTC)
-    assert refusal(TICKET, issued_at=next_day)[0] == "past_date"
-    assert planned(TICKET, issued_at=datetime(2026, 12, 1, 22, 59, tzinfo=UTC)).lines[0].wallets
-
-
-def test_a_refusal_names_the_first_lines_and_counts_the_others() -> None:
-    _, message = refusal(*[replace(TICKET, item_number="99999")] * 8)
-    assert [f"Line {number}00000:" in message for number in (1, 5, 6)] == [True, True, False]
-    assert message.endswith("And 3 more.")
+def test_what_others_have_is_not_drawn_and_again_the_same_is() -> None:
+    lines = (TICKET, PACKAGE)
+    taken = {numbers(planned(*lines))[0], numbers(planned(*lines))[-1]}
+    again = planned(*lines, avoid=taken)
+    assert not taken & {*numbers(again)}
+    assert len({*numbers(again)}) == len(numbers(planned(*lines)))
+    assert planned(*lines, avoid=sorted(taken)) == again
 
 
 # Chance

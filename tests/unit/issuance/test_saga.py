@@ -3,32 +3,43 @@
 from datetime import datetime, timedelta
 
 import pytest
+from msgspec.structs import replace
 
+from domain.allotment import VisitSlot
 from domain.issuance.saga import (
     BACK_OFF_SECONDS,
+    ExternalNumberTaken,
     IssuerUnavailable,
     Minted,
     Refused,
     SagaMessage,
     Seen,
+    SoldOut,
     due_at,
     react,
     retry_at,
 )
 from domain.order.commands import DeferIssuance, FailIssuance, RecordIssuance, ResumeIssuance, StartIssuance
-from domain.order.events import AttemptLease, IssuanceDeferred, IssuanceResumed
-from domain.order.state import Processing, Scheduled, Submitted
+from domain.order.events import AttemptLease, IssuanceDeferred, IssuanceResumed, IssuanceStarted
+from domain.order.places import Places
+from domain.order.state import Error, Processing, Scheduled, Submitted
+from tests.unit.order.bodies import CATALOG
 from tests.unit.order.examples import (
     HISTORIES,
+    IDENTITY,
     JOB,
     LATER_LEASE,
     LEASE,
+    LINE,
     NOW,
     OTHER_JOB,
+    SCHEDULED,
     TO_PROCESSING,
     issuance,
     order,
 )
+
+SLOT = VisitSlot("MAIN", LINE.visit_date, None)
 
 MIDDLE = 0.5
 """The jitter that changes nothing."""
@@ -48,6 +59,50 @@ DEFERRED = IssuanceDeferred(job_id=JOB, attempt=1, retry_at=NOW + timedelta(seco
 @pytest.mark.parametrize("status", ["Submitted", "Scheduled"])
 def test_a_waiting_order_is_started_under_a_new_job(status: str) -> None:
     assert react(order.after(HISTORIES[status]), seen()) == [StartIssuance(OTHER_JOB, lease())]
+
+
+def test_it_is_started_with_the_places_that_the_catalog_in_force_counts_and_by_that_catalog() -> None:
+    catalog = replace(CATALOG, admissions=(replace(CATALOG.admissions[0], capacity=1), *CATALOG.admissions[1:]))
+    message = replace(seen(), catalog=catalog, catalog_version=7)
+    [command] = react(order.after(HISTORIES["Submitted"]), message)
+    assert command == StartIssuance(OTHER_JOB, lease(), (Places("MAIN", LINE.visit_date, 1),), 7)
+    state = (
+        order.given(*HISTORIES["Submitted"])
+        .when(command)
+        .then(
+            SCHEDULED,
+            IssuanceStarted(IDENTITY, 1, OTHER_JOB, lease(), (Places("MAIN", LINE.visit_date, 1),), 7),
+        )
+    )
+    assert isinstance(state, Processing)
+    assert (state.places, state.catalog_version) == (command.places, 7)
+
+
+@pytest.mark.parametrize("status", ["Submitted", "Scheduled"])
+def test_what_is_sold_out_goes_its_whole_way_to_an_error_without_places(status: str) -> None:
+    message = SoldOut(replace(seen(), catalog=CATALOG, catalog_version=7), SLOT, left=0)
+    start, fail = react(order.after(HISTORIES[status]), message)
+    assert start == StartIssuance(OTHER_JOB, lease(), (), 7)
+    assert isinstance(fail, FailIssuance)
+    assert (fail.job_id, fail.reason) == (OTHER_JOB, "sold_out")
+    started = order.decide(order.after(HISTORIES[status]), start)
+    failed = order.decide(order.after(started, order.after(HISTORIES[status])), fail)
+    assert isinstance(order.after([*HISTORIES[status], *started, *failed]), Error)
+
+
+@pytest.mark.parametrize("status", [status for status in HISTORIES if status not in {"Submitted", "Scheduled"}])
+def test_nothing_is_sold_out_for_an_order_that_another_has_taken_further(status: str) -> None:
+    assert react(order.after(HISTORIES[status]), SoldOut(replace(seen(), catalog=CATALOG), SLOT, left=0)) == []
+
+
+def test_an_external_number_that_another_wallet_has_fails_the_order_and_is_not_named() -> None:
+    [command] = react(order.after(TO_PROCESSING), ExternalNumberTaken(JOB, line=1, wallet=0))
+    assert command == FailIssuance(
+        JOB,
+        "number_taken",
+        "Line 200000, wallet 1: another wallet has its external reference number, and the two could not be told apart "
+        "at the gate. Nothing was issued: replace the order to give another, or cancel it.",
+    )
 
 
 def test_an_order_that_another_has_leased_is_left_alone() -> None:
@@ -79,12 +134,13 @@ def test_a_refusal_fails_the_order_for_good() -> None:
 MESSAGES: list[SagaMessage] = [
     Minted(issuance()),
     Refused(JOB, "sold_out", "Sold out."),
+    ExternalNumberTaken(JOB, 0, 0),
     IssuerUnavailable(JOB, NOW, MIDDLE),
 ]
 
 
 @pytest.mark.parametrize("status", [status for status in HISTORIES if status != "Processing"])
-@pytest.mark.parametrize("message", MESSAGES, ids=["minted", "refused", "unavailable"])
+@pytest.mark.parametrize("message", MESSAGES, ids=["minted", "refused", "number taken", "unavailable"])
 def test_an_outcome_for_an_order_that_is_further_on_asks_for_nothing(status: str, message: SagaMessage) -> None:
     assert react(order.after(HISTORIES[status]), message) == []
 
@@ -98,6 +154,7 @@ def test_the_outcome_of_another_job_asks_for_nothing() -> None:
     state = order.after(TO_PROCESSING)
     assert react(state, Minted(issuance(OTHER_JOB))) == []
     assert react(state, Refused(OTHER_JOB, "sold_out", "Sold out.")) == []
+    assert react(state, ExternalNumberTaken(OTHER_JOB, 0, 0)) == []
     assert react(state, IssuerUnavailable(OTHER_JOB, NOW, MIDDLE)) == []
 
 

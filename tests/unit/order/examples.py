@@ -44,6 +44,7 @@ PARTNER = UUID("21e8c1d2-3f4a-4c5b-9e6d-7f8a9b0c1d2e")
 JOB = UUID(int=1)
 OTHER_JOB = UUID(int=2)
 LEASE = AttemptLease(owner="issuer-1", until=NOW + timedelta(seconds=30))
+TTL_SECONDS = 900
 LATER_LEASE = AttemptLease(owner="issuer-2", until=NOW + timedelta(seconds=90))
 
 IDENTITY = OrderIdentity(
@@ -152,5 +153,5 @@ OUR_COMMANDS: dict[str, OrderCommand] = {
     "defer": DeferIssuance(job_id=JOB, retry_at=NOW + timedelta(seconds=1)),
     "record": RecordIssuance(issuance=issuance()),
     "fail": FailIssuance(job_id=JOB, reason="sold_out", status_message="Sold out."),
-    "expire": ExpireDraft(),
+    "expire": ExpireDraft(now=NOW + timedelta(seconds=TTL_SECONDS), ttl_seconds=TTL_SECONDS),
 }

@@ -46,7 +46,7 @@ WALLETS = mostly(
 LINES = mostly(
     st.fixed_dictionaries(
         {
-            "itemNumber": mostly("31001", "31001", "33001"),
+            "itemNumber": mostly("31001", "31001", "33001", "31009", "40001"),
             "visitDate": mostly("2026-12-01"),
             "visitTime": mostly("10:30:00", "12:00:00"),
         },
@@ -55,6 +55,7 @@ LINES = mostly(
             "sellToName": mostly(None, "", "Jane"),
             "sellToLanguage": mostly(None, "", "dan"),
             "wallet": WALLETS,
+            "componentSchedule": mostly(None, None, SCHEDULES),
             "wallets": mostly(None, []),
             "lineNo": JSON,
         },
@@ -105,5 +106,10 @@ def test_any_json_gives_faults_at_their_places_or_an_order(body: Any, catalog: C
         content = order_content(reading.value, catalog, None)
         assert [line.item_number for line in content.lines] == [line["itemNumber"] for line in body["items"]]
         for line in content.lines:
-            assert len(line.wallet_names) in (0, line.quantity)
-            assert len(line.external_reference_numbers) in (0, line.quantity)
+            item = catalog.item(line.item_number)
+            assert item is not None
+            assert line.is_package == item.is_package
+            assert not line.component_schedule or item.is_package
+            wallets = item.wallet_count(line.quantity)
+            assert len(line.wallet_names) in (0, wallets)
+            assert len(line.external_reference_numbers) in (0, wallets)

@@ -14,6 +14,7 @@ from domain.order.events import (
     OrderRemoved,
     OrderReplaced,
     OrderReprocessed,
+    TicketsRedeemed,
     VoidRequested,
 )
 from tests.unit.order.examples import (
@@ -43,6 +44,7 @@ FOLLOWS: list[tuple[OrderEvent, set[str]]] = [
     (OrderDrafted(IDENTITY, 1, issuance()), {"Processing"}),
     (FAILED, {"Processing"}),
     (OrderConfirmed(IDENTITY, 1, "PAY-1"), {"Draft"}),
+    (TicketsRedeemed(IDENTITY, 1, (), NOW), {"Issued"}),
     (OrderCancelled(IDENTITY, 1), {"Issued"}),
     (OrderRemoved(IDENTITY, 1, "expired"), {"Draft", "Error"}),
     (VoidRequested(JOB), {"Submitted", "Error", "Cancelled", "Removed"}),

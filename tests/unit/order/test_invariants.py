@@ -14,6 +14,7 @@ from domain.order.commands import (
     ConfirmOrder,
     ExpireDraft,
     OrderCommand,
+    RedeemTickets,
     ReplaceOrder,
     ReprocessOrder,
     SubmitOrder,
@@ -31,8 +32,10 @@ from domain.order.events import (
     OrderReplaced,
     OrderReprocessed,
     OrderSubmitted,
+    TicketsRedeemed,
     VoidRequested,
 )
+from domain.order.expiry import expires_at
 from domain.order.refusals import OrderRefusal
 from domain.order.state import (
     INITIAL,
@@ -48,11 +51,12 @@ from domain.order.state import (
     Submitted,
     evolve,
 )
-from tests.unit.order.examples import IDENTITY, NOW, OTHER_CONTENT, PAID, PARTNER, UNPAID, issuance
+from tests.unit.order.examples import IDENTITY, LINE, NOW, OTHER_CONTENT, PAID, PARTNER, UNPAID, issuance
 
 CONTENTS = st.sampled_from([PAID, UNPAID, OTHER_CONTENT])
 BACK = st.sampled_from([0, 0, 1, 2])
 SETTLING = (OrderIssued, OrderDrafted, OrderFailed)
+NUMBER = issuance().lines[0].wallets[0].assets[0].reference_number
 
 
 class OrderMachine(RuleBasedStateMachine):
@@ -101,8 +105,21 @@ class OrderMachine(RuleBasedStateMachine):
         self.command(CancelOrder())
 
     @rule()
-    def expire(self) -> None:
-        self.command(ExpireDraft())
+    def let_in(self) -> None:
+        before = self.state
+        self.command(RedeemTickets(NUMBER, None, LINE.visit_date, self.now))
+        unused = isinstance(before, Issued) and not before.used
+        assert (self.state is not before) == unused
+
+    @rule(ttl_seconds=st.none() | st.integers(1, 2_000))
+    def expire(self, ttl_seconds: int | None) -> None:
+        before = self.state
+        self.command(ExpireDraft(self.now, ttl_seconds))
+        if isinstance(before, Draft):
+            due = expires_at(before, ttl_seconds)
+            assert isinstance(self.state, Removed) == (due is not None and due <= self.now)
+        else:
+            assert self.state is before
 
     @rule()
     def reprocess(self) -> None:
@@ -169,6 +186,16 @@ class OrderMachine(RuleBasedStateMachine):
             case _:
                 living = set()
         assert voided == Counter({job: 1 for job in begun if job not in living})
+
+    @invariant()
+    def a_ticket_is_used_once_at_most_and_then_its_order_stays(self) -> None:
+        used = [
+            asset.asset_id for event in self.history if isinstance(event, TicketsRedeemed) for asset in event.assets
+        ]
+        assert len(set(used)) == len(used)
+        if used:
+            assert isinstance(self.state, Issued)
+            assert [asset.asset_id for asset in self.state.used] == used
 
     @invariant()
     def what_was_removed_stays_removed(self) -> None:

@@ -146,15 +146,23 @@ def test_the_day_of_an_unknown_item_is_looked_at_all_the_same() -> None:
 
 
 @pytest.mark.parametrize("item", ["31005", "31009", "40001"], ids=["timed", "group ticket", "package"])
-def test_what_cannot_be_issued_yet_is_not_on_sale(item: str) -> None:
-    assert faults(order(items=[line(itemNumber=item)])) == [("/items/0/itemNumber", "not_on_sale")]
+def test_everything_in_the_catalog_can_be_ordered(item: str) -> None:
+    assert faults(order(items=[line(itemNumber=item)])) == []
 
 
 def test_a_timed_item_needs_a_slot() -> None:
     assert faults(order(items=[line(itemNumber="31005", visitTime="12:00:00")])) == [
-        ("/items/0/itemNumber", "not_on_sale"),
-        ("/items/0/visitTime", "no_such_slot"),
+        ("/items/0/visitTime", "no_such_slot")
     ]
+
+
+def test_a_slot_that_ended_an_hour_ago_is_past_and_one_that_goes_on_is_not() -> None:
+    today = line(itemNumber="31005", visitTime="10:30:00")
+    an_hour_ago = datetime(2026, 12, 1, 11, tzinfo=UTC)  # 12:00 at the venue; the slot was from 10 to 11
+    assert faults(order(items=[today]), now=an_hour_ago) == [("/items/0/visitTime", "past_date")]
+    assert faults(order(items=[today]), now=datetime(2026, 12, 1, 9, 59, 59, tzinfo=UTC)) == []
+    in_a_package = {**today, "itemNumber": "40001"}
+    assert faults(order(items=[in_a_package]), now=an_hour_ago) == [("/items/0/visitTime", "past_date")]
 
 
 # Wallets
@@ -169,11 +177,9 @@ def test_a_wallet_count_is_the_quantity() -> None:
 
 def test_a_group_ticket_has_one_wallet_whatever_its_quantity() -> None:
     wallet = {"names": ["5b", "5c"]}
-    assert faults(order(items=[line(itemNumber="31009", quantity=24, wallet={"names": ["5b"]})])) == [
-        ("/items/0/itemNumber", "not_on_sale")
-    ]
+    one = {"names": ["5b"], "externalReferenceNumbers": ["SCHOOL-5B"]}
+    assert faults(order(items=[line(itemNumber="31009", quantity=24, wallet=one)])) == []
     assert faults(order(items=[line(itemNumber="31009", quantity="?", wallet=wallet)])) == [
-        ("/items/0/itemNumber", "not_on_sale"),
         ("/items/0/quantity", "wrong_type"),
         ("/items/0/wallet/names", "wallet_count"),
     ]
@@ -190,6 +196,9 @@ def test_an_order_has_at_most_so_many_wallets() -> None:
     assert faults(order(items=items)) == [("/items", "too_many")]
     assert faults(order(items=items), max_wallets=2001) == []
     assert faults(order(items=[line(quantity=2000)])) == []
+    groups = [line(itemNumber="31009", quantity=9999)] * 500
+    assert faults(order(items=groups)) == []
+    assert faults(order(items=[*groups, line(itemNumber="40001", quantity=2000)])) == [("/items", "too_many")]
 
 
 def test_an_external_reference_number_is_given_once_in_an_order() -> None:
@@ -206,58 +215,6 @@ def test_an_external_reference_number_is_given_once_in_an_order() -> None:
 def test_a_faulty_external_reference_number_is_not_compared() -> None:
     items = [line(quantity=2, wallet={"externalReferenceNumbers": [7, 7]})]
     assert [code for _, code in faults(order(items=items))] == ["wrong_type", "wrong_type"]
-
-
-# Packages
-
-
-def entry(item: str = "31005", date: str = "2026-12-01", time: str = "14:30:00") -> dict[str, Any]:
-    return {"itemNumber": item, "visitDate": date, "visitTime": time}
-
-
-def package_faults(**changes: Any) -> list[tuple[str, str]]:
-    """Those of a line that is a package, without the one that it cannot be issued yet."""
-    found = faults(order(items=[line(itemNumber="40001", **changes)]))
-    assert ("/items/0/itemNumber", "not_on_sale") in found
-    found.remove(("/items/0/itemNumber", "not_on_sale"))
-    return [(pointer.removeprefix("/items/0/"), code) for pointer, code in found]
-
-
-@pytest.mark.parametrize("place", ["componentSchedule", "wallet/componentSchedule"])
-def test_a_schedule_is_taken_in_two_places(place: str) -> None:
-    def at_place(*entries: Any) -> dict[str, Any]:
-        return {place: entries} if place == "componentSchedule" else {"wallet": {"componentSchedule": entries}}
-
-    assert package_faults(**at_place(entry(), entry("33001"))) == []
-    assert package_faults(**at_place(entry(), entry(time="10:00:00"))) == [(f"{place}/1/itemNumber", "duplicate")]
-    assert package_faults(**at_place(entry("31001"))) == [(f"{place}/0/itemNumber", "not_a_component")]
-    assert package_faults(**at_place(entry(time="12:00:00"))) == [(f"{place}/0/visitTime", "no_such_slot")]
-    assert package_faults(**at_place(entry(date="2026-12-25"))) == [(f"{place}/0/visitDate", "closed_day")]
-    assert package_faults(**at_place(entry("33001", date="2020-01-01"))) == [(f"{place}/0/visitDate", "past_date")]
-    assert faults(order(items=[line(**at_place(entry()))])) == [(f"/items/0/{place}", "not_a_package")]
-
-
-def test_a_schedule_in_both_places_is_a_duplicate() -> None:
-    both = {"wallet": {"componentSchedule": [entry()]}, "componentSchedule": [entry()]}
-    assert package_faults(**both) == [("componentSchedule", "duplicate")]
-    assert package_faults(wallet={"componentSchedule": []}, componentSchedule=[entry()]) == []
-
-
-def test_what_is_faulty_in_a_schedule_is_said_once() -> None:
-    wrong = [7, {**entry(), "itemNumber": ""}, {"itemNumber": "31005"}]
-    assert package_faults(componentSchedule=wrong) == [
-        ("componentSchedule/0", "wrong_type"),
-        ("componentSchedule/1/itemNumber", "too_short"),
-        ("componentSchedule/2/visitDate", "required"),
-        ("componentSchedule/2/visitTime", "required"),
-    ]
-    assert package_faults(componentSchedule={}) == [("componentSchedule", "wrong_type")]
-
-
-def test_a_component_without_a_visit_of_its_own_is_visited_with_the_line() -> None:
-    assert package_faults(visitTime="12:00:00") == [("visitTime", "no_such_slot")]
-    assert package_faults(visitTime="12:00:00", componentSchedule=[entry()]) == []
-    assert package_faults(visitDate="2020-01-01") == [("visitDate", "past_date")]
 
 
 # The whole

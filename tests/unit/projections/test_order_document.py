@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
 from uuid import UUID
 
 import pytest
 
 from domain.history import HistoryBroken
+from domain.issuance.issuance import Issuance, Totals
 from domain.order.content import OrderContent, OrderIdentity, OrderLine
 from domain.order.events import (
     AttemptLease,
@@ -15,11 +18,16 @@ from domain.order.events import (
     IssuanceStarted,
     OrderEvent,
     OrderFailed,
+    OrderIssued,
     OrderReprocessed,
     OrderScheduled,
     OrderSubmitted,
+    RedeemedAsset,
+    TicketsRedeemed,
     VoidRequested,
 )
+from domain.order.places import Places
+from domain.order.state import Issued, UsedAsset
 from domain.personal import SellToName
 from infra.event_store.mapper import Actor, Metadata
 from projections.order_document import OrderDocument, StreamGap, decode_state, due_at, encode_state, project, summary
@@ -89,6 +97,34 @@ def test_a_summary_has_no_lines_and_keeps_the_sealed_name() -> None:
     assert short.content.lines == ()
     assert short.content.sell_to_name == state.content.sell_to_name
     assert decode_state(encode_state(state)) == state
+
+
+_HELD = IssuanceStarted(
+    _IDENTITY, 1, _JOB, _STARTED.lease, (Places("TOUR", date(2026, 12, 1), 2, time(10)),), catalog_version=3
+)
+_ISSUED = OrderIssued(_IDENTITY, 1, Issuance(_JOB, 3, _NOW, (), Totals(Decimal(0), Decimal(0), Decimal(0), "DKK")))
+_REDEEMED = TicketsRedeemed(_IDENTITY, 1, (RedeemedAsset(UUID(int=8), 1),), _NOW)
+
+
+def test_a_redeemed_ticket_is_a_change_that_the_document_keeps() -> None:
+    document = _document(_SUBMITTED, _SCHEDULED, _HELD, _ISSUED, _REDEEMED)
+    assert (document.version, document.row_version) == (5, 50)
+    state = decode_state(encode_state(document.state))
+    assert isinstance(state, Issued)
+    assert state.places == _HELD.places
+    assert state.used == (UsedAsset(UUID(int=8), 1, _NOW),)
+    short = summary(state)
+    assert isinstance(short, Issued)
+    assert (short.places, short.used) == ((), ())
+
+
+@pytest.mark.parametrize("events", [[_STARTED], [_STARTED, _DEFERRED], [_STARTED, _ISSUED]])
+def test_a_document_of_before_there_were_places_is_read(events: list[OrderEvent]) -> None:
+    state = _document(_SUBMITTED, _SCHEDULED, *events).state
+    older = json.loads(encode_state(state))
+    for field in ("places", "used", "catalog_version"):
+        older.pop(field, None)
+    assert decode_state(json.dumps(older).encode()) == state
 
 
 def test_a_name_in_plain_is_never_stored() -> None:

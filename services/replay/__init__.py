@@ -1,0 +1,1 @@
+"""The log folded from its beginning, against what is kept beside it."""
