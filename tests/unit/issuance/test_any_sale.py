@@ -4,6 +4,7 @@ import re
 from collections import Counter
 from fractions import Fraction
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -44,6 +45,7 @@ def assets_of(issuance: Issuance) -> list[Asset]:
     return [asset for line in issuance.lines for wallet in line.wallets for asset in wallet.assets]
 
 
+@pytest.mark.no_cover
 @SHARE
 @given(SALES)
 def test_sums_are_exact_and_a_wallet_costs_what_its_item_says(sale: Sale) -> None:
@@ -63,6 +65,7 @@ def test_sums_are_exact_and_a_wallet_costs_what_its_item_says(sale: Sale) -> Non
             assert Fraction(wallet.unit_price_excl_vat) * unit == round(net * unit)  # of two, the even one
 
 
+@pytest.mark.no_cover
 @SHARE
 @given(SALES)
 def test_amounts_are_json_numbers_with_the_digits_of_the_currency(sale: Sale) -> None:
@@ -76,6 +79,7 @@ def test_amounts_are_json_numbers_with_the_digits_of_the_currency(sale: Sale) ->
     assert all(re.fullmatch(amount, text) for text in written), written
 
 
+@pytest.mark.no_cover
 @SHARE
 @given(SALES)
 def test_a_line_becomes_what_the_contract_says(sale: Sale) -> None:
@@ -99,6 +103,7 @@ def test_a_line_becomes_what_the_contract_says(sale: Sale) -> None:
             assert len(wallet.assets) <= 20
 
 
+@pytest.mark.no_cover
 @SHARE
 @given(SALES)
 def test_numbers_match_their_patterns_all_differ_and_the_same_job_has_the_same(sale: Sale) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import cast
 
 import pytest
@@ -35,6 +37,9 @@ def process(title: str) -> Iterator[int]:
     """One that the kernel shows under this title."""
     running = subprocess.Popen([title, "60"], executable="/bin/sleep")
     try:
+        shown = Path(f"/proc/{running.pid}/cmdline")
+        while not shown.read_bytes().startswith(title.encode()):
+            time.sleep(0.001)
         yield running.pid
     finally:
         running.kill()

@@ -137,9 +137,7 @@ def test_what_the_fast_way_takes_has_no_fault_and_the_same_value(body: bytes) ->
     elif not thorough.faults:
         # What has no fault and is not read fast holds something that might have been one.
         order = json.loads(body)
-        suspicious = (
-            re.search(rb"\\u00[0-7]", body) or any(mark in body for mark in (b":00.", b"urn")) or "texts" in order
-        )
+        suspicious = re.search(rb"\\u00[0-7]|:[0-9]{2}[.]", body) or b"urn" in body or "texts" in order
         nulls = [line.get("quantity", 1) for line in order["items"]]
         assert suspicious or None in nulls
 
