@@ -6,6 +6,8 @@ not allowed or not there, fails the test.
 
 from __future__ import annotations
 
+import asyncio
+import os
 import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -16,6 +18,8 @@ from playwright.async_api import Browser, ConsoleMessage, Page, ViewportSize, as
 
 _NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 _ON_A_MAC = "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome"
+
+_POLITE = Path(__file__).with_name("polite-chromium.sh")
 
 # No sandbox: it sees our own pages only, and in a container it could not have one. The rest: it calls nobody itself.
 _FLAGS = (
@@ -52,12 +56,14 @@ def what_is_missing() -> str | None:
 @asynccontextmanager
 async def browsing() -> AsyncIterator[Browser]:
     """The browser, with nothing in it from before."""
-    missing = what_is_missing()
+    missing = await asyncio.to_thread(what_is_missing)
     if missing is not None:
         raise FileNotFoundError(missing)
     expect.set_options(timeout=_PATIENCE_MS)
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=chromium(), args=_FLAGS)
+        browser = await playwright.chromium.launch(
+            executable_path=_POLITE, args=_FLAGS, env={**os.environ, "CHROMIUM": str(chromium())}
+        )
         try:
             yield browser
         finally:

@@ -97,7 +97,7 @@ values (%s, %s, %s, '', %s)
 _ROW = """
 insert into orders (order_id, partner_id, sell_to_order_reference, buy_from_order_reference, received_at, status,
     removed, version, row_version, submitted_at, summary, document)
-values (%s, gen_random_uuid(), '', '', now(), 'Draft', false, %s, 1, now(), '', '')
+values (%s, gen_random_uuid(), '', '', now(), 'Draft', false, %s, 1, now(), '{}', '{}')
 """
 _DELIVERY = """
 insert into webhook_deliveries (id, subscription_id, order_id, position, event_name, body, status, created_at,
