@@ -40,6 +40,9 @@ _ENVIRONMENT: Final = Environment(
     lstrip_blocks=True,
 )
 
+# All of them now: one that another extends would be read and compiled at the first guest, on the event loop.
+for _name in _ENVIRONMENT.list_templates(extensions=["html"]):
+    _ = _ENVIRONMENT.get_template(_name)
 
 _MANIFEST: Final = _ENVIRONMENT.get_template("manifest.html")
 _TOLD: Final = _ENVIRONMENT.get_template("told.html")
