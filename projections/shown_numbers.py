@@ -24,5 +24,7 @@ class ShownNumbers:
         that gives the number up in between shows nothing by it, and so it was at a moment between the two reads,
         whoever may have the number next. Raises DatabaseUnavailable.
         """
+        if "\0" in number:  # what no text holds here, PostgreSQL cannot be asked for
+            return None
         rows = await self._reads.rows(_ORDER_OF, (number,))
         return rows[0][0] if rows else None

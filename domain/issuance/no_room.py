@@ -58,4 +58,4 @@ def _when(slot: VisitSlot, catalog: Catalog) -> str:
 
 
 def _places(left: int) -> str:
-    return "no place" if left < 1 else "1 place" if left == 1 else f"{left} places"
+    return "1 place" if left == 1 else f"{max(0, left)} places"

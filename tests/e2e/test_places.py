@@ -59,7 +59,9 @@ def test_of_a_hundred_buyers_of_the_last_place_one_gets_it(
     assert Counter(order["status"] for order in orders) == {"Issued": 1, "Error": BUYERS - 1}
     for order in orders:
         if order["status"] == "Error":
-            assert order["statusMessage"].startswith(f"Sold out: item 31001 (line 100000) on {day}. MAIN has no place")
+            assert order["statusMessage"].startswith(
+                f"Sold out: item 31001 (line 100000) on {day}. MAIN has 0 places left"
+            )
     slots = operator.got("GET", f"/admin/allotments?admission=MAIN&from={day}&to={day}")["data"]
     taken = {"capacity": 1, "held": 0, "sold": 1, "free": 0}
     assert slots == [{"admission": "MAIN", "visitDate": day, "slotStart": None, **taken}]

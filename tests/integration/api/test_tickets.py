@@ -160,7 +160,7 @@ async def test_a_wallet_without_names_of_its_own_is_told_by_its_description_and_
 
 async def test_references_are_told_apart_by_every_character(shop: Shop) -> None:
     _, number = await number_of_one(shop)
-    for reference in (number.lower(), f" {number}", f"{number}%00", number[:-1], "..", "redeem"):
+    for reference in (number.lower(), f" {number}", f"{number}%00", f"{number}\0", "\0", number[:-1], "..", "redeem"):
         assert (await ticket(shop, reference)).status == 404, reference
 
 

@@ -44,7 +44,7 @@ async def test_who_comes_first_has_the_last_place_and_who_comes_then_reads_why(s
     assert await _statuses(shop, [first, second]) == ["Issued", "Error"]
     assert await taken(shop) == {"10:00:00": (0, 1)}
     assert (await shop.get(second)).body["statusMessage"] == (
-        f"Sold out: item 31005 (line 100000) on {visit_date()} 10:00:00-11:00:00. TOUR has no place left then, and the "
+        f"Sold out: item 31005 (line 100000) on {visit_date()} 10:00:00-11:00:00. TOUR has 0 places left then, and the "
         "order needs 1. Nothing was issued: replace the order to ask for another visit or for less, or cancel it."
     )
 

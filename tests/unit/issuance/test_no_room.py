@@ -27,7 +27,7 @@ def test_the_item_the_day_and_what_was_left_are_told() -> None:
 
 def test_the_slot_is_told_where_the_admission_is_timed() -> None:
     assert message(MORNING_TOUR, 0, TICKET, TOUR).startswith(
-        "Sold out: item 31005 (line 200000) on 2026-12-01 10:00:00-11:00:00. TOUR has no place left then, and the "
+        "Sold out: item 31005 (line 200000) on 2026-12-01 10:00:00-11:00:00. TOUR has 0 places left then, and the "
         "order needs 1. "
     )
 
@@ -54,4 +54,4 @@ def test_of_a_package_the_visit_of_the_component_is_told() -> None:
 
 @pytest.mark.parametrize("left", [0, -4])
 def test_where_a_new_catalog_gives_less_than_is_taken_no_place_is_left(left: int) -> None:
-    assert "MAIN has no place left" in message(TODAY, left, TICKET)
+    assert "MAIN has 0 places left" in message(TODAY, left, TICKET)
