@@ -60,10 +60,10 @@ def places_of_line(line: OrderLine, catalog: Catalog) -> Iterator[tuple[VisitSlo
         for slot in _slots(item, line.visit_date, line.visit_time, catalog):
             yield slot, line.quantity
         return
-    for component, ticket in zip(item.components, catalog.components_of(item), strict=True):
+    for ticket, quantity in catalog.components_of(item):
         day, moment = visit_of(line, ticket.item_number)
         for slot in _slots(ticket, day, moment, catalog):
-            yield slot, line.quantity * component.quantity
+            yield slot, line.quantity * quantity
 
 
 def capacity_of(slot: VisitSlot, catalog: Catalog) -> int | None:

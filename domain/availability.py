@@ -108,8 +108,7 @@ def availability(
 def _components(catalog: Catalog, item: Item) -> list[_Component]:
     if not item.is_package:
         return [_Component(catalog.admissions_of(item), 1)]
-    held = zip(item.components, catalog.components_of(item), strict=True)
-    return [_Component(catalog.admissions_of(of), component.quantity) for component, of in held]
+    return [_Component(catalog.admissions_of(held), quantity) for held, quantity in catalog.components_of(item)]
 
 
 def _visits(components: Sequence[_Component]) -> list[_Visit]:

@@ -156,9 +156,12 @@ class Catalog(Struct, frozen=True, rename="camel", omit_defaults=True, dict=True
         """Where a ticket lets in; nowhere for other items. Raises KeyError for an item of another catalog."""
         return [self._admissions[admission] for admission in item.admissions]
 
-    def components_of(self, item: Item) -> list[Item]:
-        """The items of a package's components, in their order; none of other items. Raises KeyError as above."""
-        return [self._items[component.item_number] for component in item.components]
+    def components_of(self, item: Item) -> list[tuple[Item, int]]:
+        """What a package holds, in its order: each item and its quantity; nothing for other items.
+
+        Raises KeyError as above.
+        """
+        return [(self._items[component.item_number], component.quantity) for component in item.components]
 
 
 def description(item: Item, language: str | None) -> str:

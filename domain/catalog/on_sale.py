@@ -86,7 +86,7 @@ class CatalogOnSale(Struct, frozen=True, rename="camel"):
 def on_sale(catalog: Catalog, version: int, today: date) -> CatalogOnSale:
     """What is on sale on this day. Prices have exactly the currency's decimals: encode Decimals as numbers."""
     items = [item for item in catalog.items if item.sale_to is None or item.sale_to >= today]
-    visited = (one for item in items for one in (item, *catalog.components_of(item)))
+    visited = (one for item in items for one in (item, *(held for held, _ in catalog.components_of(item))))
     let_in = {admission for one in visited for admission in one.admissions}
     venue = catalog.venue
     return CatalogOnSale(
@@ -124,10 +124,10 @@ def _item(catalog: Catalog, item: Item) -> ItemOnSale:
 
 
 def _components(catalog: Catalog, item: Item) -> Iterator[ComponentOnSale]:
-    for component, held in zip(item.components, catalog.components_of(item), strict=True):
+    for held, quantity in catalog.components_of(item):
         yield ComponentOnSale(
             item_number=held.item_number,
-            quantity=component.quantity,
+            quantity=quantity,
             kind=held.kind,
             description=held.description,
             descriptions=held.descriptions,

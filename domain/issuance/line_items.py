@@ -68,7 +68,7 @@ def _visit_wrongs(
     for fault in filter(_counts_still, own):
         yield _wrong(index, line, fault.code, fault.message)
     said = {(line.visit_date, fault.message) for fault in own}
-    for component in catalog.components_of(item):
+    for component, _ in catalog.components_of(item):
         day, moment = visit_of(line, component.item_number)
         faults = visit_faults(catalog, component, day, moment, now, sold_as=item)
         for fault in filter(_counts_still, faults):

@@ -127,8 +127,8 @@ def _parts(item: Item, quantity: int, catalog: Catalog, language: str) -> list[_
     if not item.is_package:
         return _parts_of(item, quantity if item.group_ticket else 1, language)
     parts: list[_Part] = []
-    for component, held in zip(item.components, catalog.components_of(item), strict=True):
-        parts += _parts_of(held, component.quantity, language)
+    for held, count in catalog.components_of(item):
+        parts += _parts_of(held, count, language)
     return parts
 
 

@@ -210,7 +210,7 @@ def _unscheduled_faults(
     scheduled = {entry.item_number for entry in entries}
     # What was said of the package's own visit counts for all that is in it.
     said = {("visitDate", "past_date"), ("itemNumber", "not_on_sale")}
-    for component in catalog.components_of(package):
+    for component, _ in catalog.components_of(package):
         if component.item_number in scheduled:
             continue
         for wrong in visit_faults(catalog, component, line.visit_date, line.visit_time, now, sold_as=package):

@@ -94,7 +94,7 @@ class _Shop:
 
     def __init__(self, of: Catalog, item: Item, now: datetime, standings: Mapping[VisitSlot, Standing]) -> None:
         self._of, self._item, self._now, self._standings = of, item, now, standings
-        self.bought = of.components_of(item) or [item]
+        self.bought = [held for held, _ in of.components_of(item)] or [item]
 
     def takes(self, day: date, times: tuple[time, ...]) -> bool:
         """Whether an order with these times, one for each component, has no fault."""

@@ -32,7 +32,7 @@ def test_a_ticket_knows_where_it_lets_in() -> None:
 
 def test_a_package_knows_what_it_holds() -> None:
     made = catalog()
-    assert made.components_of(made.items[PACKAGE]) == [made.items[TOUR], made.items[COUPON]]
+    assert made.components_of(made.items[PACKAGE]) == [(made.items[TOUR], 1), (made.items[COUPON], 1)]
     assert made.components_of(made.items[TOUR]) == []
 
 
