@@ -51,6 +51,14 @@ class OrderLine(Struct, frozen=True, rename="camel", omit_defaults=True):
     external_reference_numbers: tuple[str, ...] = ()
     component_schedule: tuple[ComponentVisit, ...] = ()
 
+    def name_of(self, place: int) -> WalletName | None:
+        """What the partner named the wallet at this place, from 0; None where it takes the default."""
+        return self.wallet_names[place] if self.wallet_names else None
+
+    def external_reference_number_of(self, place: int) -> str:
+        """The number that the partner gave the wallet at this place; "" where it takes the default."""
+        return self.external_reference_numbers[place] if self.external_reference_numbers else ""
+
 
 class OrderContent(Struct, frozen=True, rename="camel", omit_defaults=True):
     """Header and lines. What is None was not given, and is "" in answers."""

@@ -51,11 +51,10 @@ def shown_wallets(order: Order) -> Iterator[ShownWallet]:
     used = {asset.asset_id: asset.used_at for asset in order.used} if isinstance(order, Issued) else None
     for line, issued in zip(order.content.lines, order.issuance.lines, strict=True):
         for place, wallet in enumerate(issued.wallets):
-            external = line.external_reference_numbers[place] if line.external_reference_numbers else ""
             yield ShownWallet(
                 wallet.wallet_reference_number,
-                external or wallet.wallet_reference_number,
-                line.wallet_names[place] if line.wallet_names else None,
+                line.external_reference_number_of(place) or wallet.wallet_reference_number,
+                line.name_of(place),
                 issued.description,
                 tuple([_ticket(asset, line, used) for asset in wallet.assets]),
             )

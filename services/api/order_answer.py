@@ -270,8 +270,8 @@ def _wallets(
             seq_no=index + 1,
             wallet_id=wallet.wallet_id,
             wallet_reference_number=wallet.wallet_reference_number,
-            external_reference_number=_external_reference(line, index) or wallet.wallet_reference_number,
-            name=_name(line, index, cipher) or issued.description,
+            external_reference_number=line.external_reference_number_of(index) or wallet.wallet_reference_number,
+            name=open_text(line.name_of(index), cipher) or issued.description,
             issued_at=issued_at,
             unit_price_excl_vat=wallet.unit_price_excl_vat,
             unit_price_incl_vat=wallet.unit_price_incl_vat,
@@ -291,11 +291,3 @@ def _asset(asset: Asset) -> AssetAnswer:
     return AssetAnswer(
         asset.id, asset.type, asset.asset_id, asset.reference_number, asset.item_number, asset.description
     )
-
-
-def _name(line: OrderLine, index: int, cipher: FieldCipher | None) -> str:
-    return open_text(line.wallet_names[index], cipher) if line.wallet_names else ""
-
-
-def _external_reference(line: OrderLine, index: int) -> str:
-    return line.external_reference_numbers[index] if line.external_reference_numbers else ""
