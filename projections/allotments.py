@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from domain.allotment import VisitSlot
-from domain.capacity import Standing, Standings
+from domain.allotment.standing import Standing, Standings
+from domain.allotment.taking import VisitSlot
 from infra.event_store.arrays import TextArray
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ a guest shows, and nothing else of the partner's.
 from collections.abc import Sequence
 from typing import Final
 
-from domain.allotment import VisitSlot, places_of_line
+from domain.allotment.taking import VisitSlot, places_of_line
 from domain.catalog.items import Catalog
 from domain.issuance.line_items import LINES_NAMED
 from domain.order.content import OrderContent, line_no

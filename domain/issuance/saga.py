@@ -10,7 +10,7 @@ from uuid import UUID
 
 from msgspec import Struct
 
-from domain.allotment import VisitSlot, places_needed
+from domain.allotment.taking import VisitSlot, places_needed
 from domain.catalog.items import Catalog
 from domain.issuance.issuance import Issuance
 from domain.issuance.no_room import NUMBER_TAKEN, SOLD_OUT, number_taken, sold_out

@@ -5,7 +5,7 @@ from typing import Any
 
 from eventsourcing.utils import register_topic
 
-from domain.allotment_override import AllotmentOverridden
+from domain.allotment.override import AllotmentOverridden
 from domain.api_key import KeyCreated, KeyRevoked
 from domain.catalog.stream import CatalogPublished
 from domain.order.events import (

@@ -2,7 +2,7 @@
 
 Where the contract is silent: `admission`, `from` and `to` must be given, for at most 92 days; an admission that the
 catalog does not have any more is listed as long as something was ever taken or set of it, and cannot be set. Any day
-can be set, closed ones too. How a day or slot is shown: `domain/capacity.py`.
+can be set, closed ones too. How a day or slot is shown: `domain/allotment/standing.py`.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING
 from aiohttp import web
 from msgspec import Struct
 
-from domain.allotment import VisitSlot
-from domain.allotment_override import AllotmentEvent, AllotmentOverride, decide
-from domain.allotment_request import CapacityBody, capacity_faults, override_capacity
-from domain.capacity import UNTOUCHED, Allotment, allotment, allotments
+from domain.allotment.override import AllotmentEvent, AllotmentOverride, decide
+from domain.allotment.request import CapacityBody, capacity_faults, override_capacity
+from domain.allotment.standing import UNTOUCHED, Allotment, allotment, allotments
+from domain.allotment.taking import VisitSlot
 from domain.faults import Fault, FaultReport
 from domain.reading import Reader
 from domain.streams import allotment_stream

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from aiohttp import web
 from msgspec import Struct
 
-from domain.availability import admissions_needed, availability
+from domain.allotment.availability import admissions_needed, availability
 from domain.catalog.on_sale import CatalogOnSale, on_sale
 from domain.catalog.time_zones import time_zone
 from domain.faults import Fault, FaultReport

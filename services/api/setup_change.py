@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
-from domain.allotment_override import AllotmentRefusal
+from domain.allotment.override import AllotmentRefusal
 from domain.api_key import KeyRefusal
 from domain.partner import PartnerRefusal
 from domain.subscription import SubscriptionRefusal

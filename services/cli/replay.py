@@ -22,8 +22,8 @@ from services.replay.fold import Unreadable
 from services.replay.replay import KeptNumber, Replayed, replay
 
 if TYPE_CHECKING:
-    from domain.allotment import VisitSlot
-    from domain.capacity import Standing
+    from domain.allotment.standing import Standing
+    from domain.allotment.taking import VisitSlot
     from services.settings import Settings
 
 DIFFERENT = 1

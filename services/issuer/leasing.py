@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from domain.allotment import VisitSlot
+from domain.allotment.taking import VisitSlot
 from domain.issuance.issuer import IssuanceRefused, IssueJob
 from domain.issuance.line_items import items_of
 from domain.issuance.saga import SagaMessage, Seen, SoldOut

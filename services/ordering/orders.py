@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from domain import references
-from domain.allotment import capacity_of, changes
+from domain.allotment.taking import capacity_of, changes
 from domain.order.shown_numbers import number_changes
 from domain.order.state import INITIAL, Order, evolve
 from infra.event_store.append import Append, DestroyedNumber, IdempotencyRecord, NewEvent, SlotTaking

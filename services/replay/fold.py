@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 from uuid import UUID
 
-from domain.allotment import VisitSlot, changes
-from domain.allotment_override import AllotmentOverridden
-from domain.capacity import UNTOUCHED, Standing
+from domain.allotment.override import AllotmentOverridden
+from domain.allotment.standing import UNTOUCHED, Standing
+from domain.allotment.taking import VisitSlot, changes
 from domain.order.shown_numbers import number_changes
 from domain.order.state import INITIAL, Order, evolve
 from infra.event_store.topics import is_of_order

@@ -12,8 +12,8 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 from uuid import UUID
 
-from domain.allotment import VisitSlot
-from domain.capacity import UNTOUCHED, Standing
+from domain.allotment.standing import UNTOUCHED, Standing
+from domain.allotment.taking import VisitSlot
 from infra.postgres.connections import translated_faults
 from services.replay.fold import OVERRIDDEN, Fold, PastNumber, Row
 

@@ -7,7 +7,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from domain import allotment_override, api_key, partner, subscription
+from domain import api_key, partner, subscription
+from domain.allotment import override as allotment_override
 from domain.catalog import stream as catalog
 from infra.event_store.append import Append, Appended, CapacityOverride, Conflict, NewEvent
 from infra.event_store.group_commit import StoreUnavailable

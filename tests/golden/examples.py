@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from uuid import UUID
 
-from domain.allotment_override import AllotmentOverridden
+from domain.allotment.override import AllotmentOverridden
 from domain.api_key import KeyCreated, KeyRevoked
 from domain.catalog.items import Admission, Catalog, Component, Item, Slot, Venue
 from domain.catalog.stream import CatalogPublished

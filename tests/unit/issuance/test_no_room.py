@@ -4,7 +4,7 @@ from datetime import date, time
 
 import pytest
 
-from domain.allotment import VisitSlot
+from domain.allotment.taking import VisitSlot
 from domain.issuance.no_room import sold_out
 from domain.order.content import ComponentVisit, OrderContent, OrderLine
 from tests.unit.issuance.planning import COUPON, DAY, GROUP, MORNING, TICKET, TOUR

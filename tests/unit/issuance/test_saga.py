@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 import pytest
 from msgspec.structs import replace
 
-from domain.allotment import VisitSlot
+from domain.allotment.taking import VisitSlot
 from domain.issuance.saga import (
     BACK_OFF_SECONDS,
     ExternalNumberTaken,

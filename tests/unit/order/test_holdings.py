@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from msgspec.structs import replace
 
-from domain.allotment import VisitSlot, changes
+from domain.allotment.taking import VisitSlot, changes
 from domain.issuance.issuance import Issuance
 from domain.issuance.saga import (
     ExternalNumberTaken,

@@ -7,7 +7,7 @@ from uuid import UUID
 import pytest
 from msgspec.structs import replace
 
-from domain.allotment import SlotChange, VisitSlot, capacity_of, changes, places_needed
+from domain.allotment.taking import SlotChange, VisitSlot, capacity_of, changes, places_needed
 from domain.catalog.items import Admission, Catalog, Component, Item, Slot, Venue
 from domain.order.content import ComponentVisit, OrderContent, OrderLine
 from domain.order.events import IssuanceStarted, OrderEvent, RedeemedAsset, TicketsRedeemed

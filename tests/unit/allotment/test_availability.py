@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 
-from domain.allotment import VisitSlot
-from domain.availability import admissions_needed, availability
-from domain.capacity import Standing
+from domain.allotment.availability import admissions_needed, availability
+from domain.allotment.standing import Standing
+from domain.allotment.taking import VisitSlot
 from domain.catalog.items import Admission, Catalog, Component, Item, Slot, Venue
 from tests.unit.catalog.catalogs import NOW, VENUE_ID, catalog, example
 

@@ -10,9 +10,9 @@ from itertools import pairwise, product
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.allotment import VisitSlot, capacity_of, places_needed
-from domain.availability import Available, availability
-from domain.capacity import UNTOUCHED, Standing
+from domain.allotment.availability import Available, availability
+from domain.allotment.standing import UNTOUCHED, Standing
+from domain.allotment.taking import VisitSlot, capacity_of, places_needed
 from domain.catalog.items import Admission, Catalog, Component, Item, Slot, Venue
 from domain.catalog.visits import visit_faults
 from domain.order.content import ComponentVisit, OrderContent, OrderLine

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from datetime import date, time
 from typing import Final, NamedTuple
 
-from domain.allotment import VisitSlot
+from domain.allotment.taking import VisitSlot
 from domain.catalog.items import Admission
 
 

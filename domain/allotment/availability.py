@@ -17,8 +17,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime, time
 from typing import NamedTuple
 
-from domain.allotment import VisitSlot
-from domain.capacity import UNTOUCHED, Standings
+from domain.allotment.standing import UNTOUCHED, Standings
+from domain.allotment.taking import VisitSlot
 from domain.catalog.items import Admission, Catalog, Item, Slot
 from domain.catalog.time_zones import time_zone
 from domain.catalog.visits import day_faults, has_ended

@@ -2,8 +2,8 @@
 
 from datetime import date, time
 
-from domain.allotment import VisitSlot
-from domain.capacity import UNTOUCHED, Allotment, Standing, allotment, allotments
+from domain.allotment.standing import UNTOUCHED, Allotment, Standing, allotment, allotments
+from domain.allotment.taking import VisitSlot
 from domain.catalog.items import Admission, Slot
 
 EVE, DAY = date(2026, 12, 24), date(2026, 12, 25)

@@ -4,7 +4,7 @@ from datetime import date, time
 
 import pytest
 
-from domain.allotment_override import (
+from domain.allotment.override import (
     INITIAL,
     AllotmentCommand,
     AllotmentEvent,
@@ -15,7 +15,7 @@ from domain.allotment_override import (
     decide,
     evolve,
 )
-from domain.allotment_request import CapacityBody, capacity_faults, override_capacity
+from domain.allotment.request import CapacityBody, capacity_faults, override_capacity
 from domain.catalog.items import Admission, Slot
 from domain.reading import Reader
 from domain.streams import allotment_stream

@@ -5,7 +5,7 @@ from datetime import date
 
 from msgspec import UNSET, Struct, UnsetType
 
-from domain.allotment_override import OverrideCapacity
+from domain.allotment.override import OverrideCapacity
 from domain.catalog.body import Capacity
 from domain.catalog.items import Admission
 from domain.faults import Fault
