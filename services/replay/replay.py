@@ -15,6 +15,7 @@ from uuid import UUID
 from domain.allotment.standing import UNTOUCHED, Standing
 from domain.allotment.taking import VisitSlot
 from infra.postgres.connections import translated_faults
+from projections.allotments import ALL_STANDINGS, standings_of
 from services.replay.fold import OVERRIDDEN, Fold, PastNumber, Row
 
 if TYPE_CHECKING:
@@ -43,10 +44,6 @@ select originator_id, notification_id, originator_version, topic,
 from stored_events
 where (originator_id, originator_version) > (%(stream)s, %(version)s)
 order by originator_id, originator_version limit %(limit)s
-"""
-
-_STANDINGS: Final = """
-select admission, visit_date, nullif(slot_start, '24:00'), held, sold, overridden, capacity from allotments
 """
 
 _NUMBERS_BY_THE_LOG: Final = """
@@ -139,7 +136,8 @@ async def replay(mapper: EventMapper, connect: Callable[[], Awaitable[Connection
             progress(events, position)
         await _keep(connection, fold.end())
         await connection.execute(_ALONG_THE_KEY, ("on",))
-        slots = list(_slot_differences(fold.standings, await _standings(connection)))
+        kept = await (await connection.execute(ALL_STANDINGS)).fetchall()
+        slots = list(_slot_differences(fold.standings, standings_of(kept)))
         numbers, living, number_differences, differing = await _numbers(connection)
     return Replayed(
         position=position,
@@ -194,11 +192,6 @@ async def _keep(connection: Connection, numbers: Sequence[PastNumber]) -> None:
             copy.set_types(_COPY_TYPES)
             for number in numbers:
                 await copy.write_row(number)
-
-
-async def _standings(connection: Connection) -> dict[VisitSlot, Standing]:
-    cursor = await connection.execute(_STANDINGS)
-    return {VisitSlot(*row[:3]): Standing(*row[3:]) for row in await cursor.fetchall()}
 
 
 def _slot_differences(
