@@ -87,6 +87,14 @@ class FailIssuance(Struct, frozen=True):
     status_message: str
 
 
-PartnerCommand: TypeAlias = SubmitOrder | ReplaceOrder | ConfirmOrder | CancelOrder | ExpireDraft | ReprocessOrder
 IssuanceCommand: TypeAlias = StartIssuance | ResumeIssuance | DeferIssuance | RecordIssuance | FailIssuance
-OrderCommand: TypeAlias = PartnerCommand | RedeemTickets | IssuanceCommand
+OrderCommand: TypeAlias = (
+    SubmitOrder
+    | ReplaceOrder
+    | ConfirmOrder
+    | CancelOrder
+    | ExpireDraft
+    | ReprocessOrder
+    | RedeemTickets
+    | IssuanceCommand
+)

@@ -44,7 +44,7 @@ class Int4Array(EncodedArray):
     @classmethod
     def with_nulls(cls, values: Sequence[int | None]) -> Int4Array:
         if None not in values:
-            return cls(_numbers(INT4, "i", 4, values))  # type: ignore[arg-type]
+            return cls(_numbers(INT4, "i", 4, values))  # type: ignore[arg-type] # there is none
         packed = [_NULL if value is None else pack(">ii", 4, value) for value in values]
         return cls(_HEADER.pack(1, 1, INT4, len(values), 1) + b"".join(packed))
 

@@ -42,7 +42,7 @@ class WaitingLetter(NamedTuple):
 class DeadLetterBox:
     """Read by one at a time. See `open_box`."""
 
-    def __init__(self, consumer: Any, topic: str, ends: Mapping[TopicPartition, int]) -> None:  # noqa: ANN401
+    def __init__(self, consumer: Any, topic: str, ends: Mapping[TopicPartition, int]) -> None:  # noqa: ANN401 - the library is untyped
         self._consumer = consumer
         self._topic = topic
         self._ends = ends
@@ -95,7 +95,7 @@ async def open_box(settings: KafkaSettings) -> AsyncIterator[DeadLetterBox]:
         await consumer.stop()
 
 
-def _letter(record: Any) -> WaitingLetter:  # noqa: ANN401
+def _letter(record: Any) -> WaitingLetter:  # noqa: ANN401 - the library is untyped
     headers = [(name, content or b"") for name, content in record.headers]
     own = {name: (header(headers, name) or b"").decode(errors="replace") for name in OWN_HEADERS}
     theirs = [(name, content) for name, content in headers if name not in OWN_HEADERS]

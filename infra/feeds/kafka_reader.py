@@ -40,7 +40,7 @@ class TopicReader:
     that is; 0: not told. `singly`: a record at a time at first.
     """
 
-    def __init__(self, consumer: Any, submitted: bytes, figures: FeedFigures, *, singly: bool) -> None:  # noqa: ANN401
+    def __init__(self, consumer: Any, submitted: bytes, figures: FeedFigures, *, singly: bool) -> None:  # noqa: ANN401 - the library is untyped
         self._consumer = consumer
         self._submitted = submitted
         self._figures = figures

@@ -6,7 +6,6 @@ What a crash would lose at that moment is seen also where a later repair hides i
 from __future__ import annotations
 
 import asyncio
-import threading
 from collections.abc import Callable, Mapping
 from typing import Final
 
@@ -19,9 +18,9 @@ from infra.kafka.connection import client_options
 from infra.kafka.settings import KafkaSettings
 from services.relay.integration_events import SUBMITTED
 from tests.chaos.heard import Heard, Placed
+from tests.chaos.looking import Looking
 
 EVERY_SECONDS: Final = 0.1
-_PAUSE_SECONDS: Final = 0.3
 _ANSWER_SECONDS: Final = 3.0
 
 _UNDONE: Final = """
@@ -35,32 +34,21 @@ _UNDONE: Final = """
 """
 
 
-class OffsetsWatch:
-    """Looks from `start` to `stop`, whenever Kafka and the database answer. `faults`: what it saw, each once."""
+class OffsetsWatch(Looking):
+    """Looks whenever Kafka and the database answer."""
 
     counted = "offsets looked at"
+    away = (KafkaError, psycopg.Error, TimeoutError, OSError)
 
     def __init__(self, dsn: str, kafka: KafkaSettings, heard: Heard) -> None:
-        self._dsn = dsn
+        super().__init__(dsn)
         self._kafka = kafka
         self._heard = Heard(heard.lines)
         self._waiting: list[Placed] = []
         self._seen: dict[tuple[str, int], str] = {}
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, daemon=True)
-        self.looks = 0
 
-    @property
-    def faults(self) -> list[str]:
+    def _found(self) -> list[str]:
         return list(self._seen.values())
-
-    def start(self) -> None:
-        self._thread.start()
-
-    def stop(self) -> None:
-        self._stop.set()
-        self._thread.join(30)
-        assert not self._thread.is_alive()
 
     def look(self, committed: Mapping[int, int], connection: psycopg.Connection) -> None:
         """Look at the submissions that the group has passed since the last look. `committed`: asked before this."""
@@ -74,17 +62,10 @@ class OffsetsWatch:
                 self._seen[order, version] = f"committed past {order} at version {version}, which nobody has picked up"
         self.looks += len(passed)
 
-    def _run(self) -> None:
-        while not self._stop.is_set():
-            try:
-                asyncio.run(self._follow())
-            except (KafkaError, psycopg.Error, TimeoutError, OSError):
-                self._stop.wait(_PAUSE_SECONDS)  # one of them is just not there
-            except Exception as fault:
-                self._seen["the watch", 0] = f"broke: {fault!r}"
-                self._stop.wait(_PAUSE_SECONDS)
+    def _follow(self) -> None:
+        asyncio.run(self._follow_both())
 
-    async def _follow(self) -> None:
+    async def _follow_both(self) -> None:
         admin = AIOKafkaAdminClient(**client_options(self._kafka, "tests-offsets"), request_timeout_ms=3000)
         try:
             async with asyncio.timeout(_ANSWER_SECONDS):

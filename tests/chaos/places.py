@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import threading
 from datetime import UTC, date, datetime, timedelta
 from typing import Final
 
 import psycopg
 
 from tests.chaos.history import Content
+from tests.chaos.looking import LookingAtDatabase
 from tests.e2e.client import Client
 
 PLACES: Final = 30
-EVERY_SECONDS: Final = 0.02
-_PAUSE_SECONDS: Final = 0.2
 _ADMISSION: Final = "MAIN"
 _ONE_IN: Final = 3
 
@@ -37,31 +35,18 @@ def make_it_narrow(operator: Client) -> None:
     operator.got("PUT", f"/admin/allotments/{_ADMISSION}/{narrow_day()}", {"capacity": PLACES})
 
 
-class PlacesWatch:
-    """Looks from `start` to `stop`, whenever the database answers. `faults`: what it saw, each once."""
+class PlacesWatch(LookingAtDatabase):
+    """Sees a slot of which more is taken than there is. `most`: places of the narrow day that were taken at once."""
 
     counted = "looks at the places taken"
 
     def __init__(self, dsn: str) -> None:
-        self._dsn = dsn
+        super().__init__(dsn)
         self._seen: set[str] = set()
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, daemon=True)
-        self.looks = 0
         self.most = 0
-        """Places of the narrow day that were taken at once."""
 
-    @property
-    def faults(self) -> list[str]:
+    def _found(self) -> list[str]:
         return sorted(self._seen)
-
-    def start(self) -> None:
-        self._thread.start()
-
-    def stop(self) -> None:
-        self._stop.set()
-        self._thread.join(30)
-        assert not self._thread.is_alive()
 
     def look(self, connection: psycopg.Connection) -> None:
         for admission, day, held, sold, capacity in connection.execute(_OVERBOOKED).fetchall():
@@ -69,12 +54,3 @@ class PlacesWatch:
         taken = connection.execute("select max(held + sold) from allotments where overridden").fetchone()
         self.most = max(self.most, (taken and taken[0]) or 0)
         self.looks += 1
-
-    def _run(self) -> None:
-        while not self._stop.is_set():
-            try:
-                with psycopg.connect(self._dsn, autocommit=True, connect_timeout=3) as connection:
-                    while not self._stop.wait(EVERY_SECONDS):
-                        self.look(connection)
-            except psycopg.Error:
-                self._stop.wait(_PAUSE_SECONDS)  # the server is just not there

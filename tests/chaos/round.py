@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final
 
 import psycopg
 
@@ -25,6 +25,7 @@ from tests.chaos.fitting import faults_of_order
 from tests.chaos.heard import Heard, listening
 from tests.chaos.history import History, by_reference
 from tests.chaos.jobs import faults_of_jobs, jobs_by_issuer
+from tests.chaos.looking import Looking
 from tests.chaos.moments import Moments
 from tests.chaos.offsets import OffsetsWatch
 from tests.chaos.places import PlacesWatch, make_it_narrow
@@ -52,20 +53,6 @@ _HEARD_SECONDS: Final = 20.0
 
 # So that a death between sending and marking, and one before an answer, are no rarity.
 _RECEIVER: Final = {"refuse_every": 25, "delay_ms": 40}
-
-
-class Watching(Protocol):
-    """Looks while a round goes on. `counted`: what `looks` counts."""
-
-    counted: str
-    looks: int
-
-    @property
-    def faults(self) -> list[str]: ...
-
-    def start(self) -> None: ...
-
-    def stop(self) -> None: ...
 
 
 @dataclass
@@ -153,7 +140,7 @@ def _storm(report: Report, hits: list[Hit], deployed: Deployment, history: Histo
             report.faults["stuck"] = [f"commands are not taken {_GOES_ON_SECONDS:g} s after the last hit"]
 
 
-def _check(report: Report, venue: Venue, history: History, watches: list[Watching], heard: Heard | None) -> None:
+def _check(report: Report, venue: Venue, history: History, watches: list[Looking], heard: Heard | None) -> None:
     database = read_database(venue.dsn)
     arrived = venue.endpoint.deliveries(venue.secret)
     report.counts = _counts(history, database, arrived, watches)
@@ -178,12 +165,10 @@ def _check(report: Report, venue: Venue, history: History, watches: list[Watchin
 
 
 @contextmanager
-def _watched(
-    dsn: str, endpoint: Endpoint, kafka: KafkaSettings | None, heard: Heard | None
-) -> Iterator[list[Watching]]:
+def _watched(dsn: str, endpoint: Endpoint, kafka: KafkaSettings | None, heard: Heard | None) -> Iterator[list[Looking]]:
     asks = Endpoint(endpoint.port)  # a connection of its own: it is asked from another thread
     consumers = ("issuer", "orders", "webhooks") if kafka is None else ("orders", "webhooks")
-    watches: list[Watching] = [Watch(dsn, lambda: set(asks.arrived_ids()), consumers), PlacesWatch(dsn)]
+    watches: list[Looking] = [Watch(dsn, lambda: set(asks.arrived_ids()), consumers), PlacesWatch(dsn)]
     if kafka is not None and heard is not None:
         watches.append(OffsetsWatch(dsn, kafka, heard))
     for watch in watches:
@@ -226,7 +211,7 @@ def _undone(venue: Venue) -> list[str]:
         return [repr(away)]
 
 
-def _counts(history: History, database: Database, arrived: list[Delivery], watches: list[Watching]) -> dict[str, int]:
+def _counts(history: History, database: Database, arrived: list[Delivery], watches: list[Looking]) -> dict[str, int]:
     commands = Counter(call.outcome for call in history.calls if call.operation != "get")
     settled = [event for event in database.events if event.topic in SETTLED]
     return {

@@ -7,14 +7,12 @@ where a later repair hides it (the sweeper takes orders that the feed has passed
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Collection
 from typing import Final, LiteralString
 
 import psycopg
 
-EVERY_SECONDS: Final = 0.02
-_PAUSE_SECONDS: Final = 0.2
+from tests.chaos.looking import LookingAtDatabase
 
 # Each so many looks: it asks the receiver as well.
 _MARKS_EVERY: Final = 5
@@ -52,8 +50,8 @@ _UNDONE: Final[dict[str, LiteralString]] = {
 }
 
 
-class Watch:
-    """Looks from `start` to `stop`, whenever the database answers. `faults`: what it saw, each once.
+class Watch(LookingAtDatabase):
+    """Sees what is noted as done and is not.
 
     `arrived`: the webhook-ids that the receiver has seen by now. `consumers`: those with a position in the log behind
     which all is done; an issuer over Kafka has none (see offsets.py).
@@ -65,25 +63,13 @@ class Watch:
         self, dsn: str, arrived: Callable[[], Collection[str]], consumers: Collection[str] = tuple(_UNDONE)
     ) -> None:
         self._undone = {name: undone for name, undone in _UNDONE.items() if name in consumers}
-        self._dsn = dsn
+        super().__init__(dsn)
         self._arrived = arrived
         self._seen: dict[tuple[str, int], str] = {}
         self._after: dict[str, int] = {}
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, daemon=True)
-        self.looks = 0
 
-    @property
-    def faults(self) -> list[str]:
+    def _found(self) -> list[str]:
         return [f"{of} at {position}: {what}" for (of, position), what in sorted(self._seen.items())]
-
-    def start(self) -> None:
-        self._thread.start()
-
-    def stop(self) -> None:
-        self._stop.set()
-        self._thread.join(30)
-        assert not self._thread.is_alive()
 
     def look(self, connection: psycopg.Connection) -> None:
         """Look once, at what the consumers have passed since the last look."""
@@ -103,15 +89,3 @@ class Watch:
         for id_, position in marked:
             if f"msg_{id_.hex}" not in arrived:
                 self._seen.setdefault(("marks", position), f"marked as delivered, and not arrived: msg_{id_.hex}")
-
-    def _run(self) -> None:
-        while not self._stop.is_set():
-            try:
-                with psycopg.connect(self._dsn, autocommit=True, connect_timeout=3) as connection:
-                    while not self._stop.wait(EVERY_SECONDS):
-                        self.look(connection)
-            except psycopg.Error:
-                self._stop.wait(_PAUSE_SECONDS)  # the server is just not there
-            except Exception as fault:
-                self._seen.setdefault(("the watch", 0), f"broke: {fault!r}")
-                self._stop.wait(_PAUSE_SECONDS)
