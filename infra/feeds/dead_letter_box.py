@@ -16,7 +16,7 @@ from aiokafka.errors import KafkaConnectionError, KafkaError
 
 from infra.feeds.dead_letters import ERROR, LEFT_OUT, ORIGIN, OWN_HEADERS
 from infra.feeds.kafka_signals import header
-from infra.kafka.connection import REQUEST_MS, client_options, why_unreachable
+from infra.kafka.connection import REQUEST_MS, client_options, keep_connections, why_unreachable
 from infra.kafka.errors import translated
 from infra.kafka.producer import Message
 from infra.kafka.settings import KafkaSettings
@@ -80,6 +80,7 @@ async def open_box(settings: KafkaSettings) -> AsyncIterator[DeadLetterBox]:
         auto_offset_reset="earliest",
         request_timeout_ms=REQUEST_MS,
     )
+    keep_connections(consumer._client)
     try:
         try:
             await consumer.start()

@@ -21,7 +21,7 @@ from infra.feeds.dead_letters import DeadLetter
 from infra.feeds.kafka_figures import FeedFigures
 from infra.feeds.kafka_reader import TopicReader
 from infra.feeds.signals import FeedLost, OrderSignal
-from infra.kafka.connection import REQUEST_MS, client_options, why_unreachable
+from infra.kafka.connection import REQUEST_MS, client_options, keep_connections, why_unreachable
 from infra.kafka.errors import translated
 from infra.kafka.group_figures import end_offsets
 from infra.kafka.settings import KafkaSettings
@@ -95,6 +95,7 @@ class Member(ConsumerRebalanceListener):  # type: ignore[misc] # the library is 
             metadata_max_age_ms=_METADATA_MS,
             fetch_max_bytes=_FETCH_BYTES,
         )
+        keep_connections(self._consumer._client)
         self.generation = 0
         self._held: frozenset[TopicPartition] = frozenset()
         self._committed_at = time.monotonic()

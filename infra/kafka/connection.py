@@ -48,10 +48,31 @@ def client_options(settings: KafkaSettings, client_id: str) -> ClientOptions:
     )
 
 
+def keep_connections(client: AIOKafkaClient) -> None:
+    """Of every client of the library, before its start: it may be cancelled then at any moment.
+
+    The library forgets the connection that it asks first where it is cancelled meanwhile (aiokafka 0.14,
+    `AIOKafkaClient.bootstrap`), which stays open until somebody collects garbage. So the first question is waited for,
+    for as long as a request may take.
+    """
+    bootstrap = client.bootstrap
+
+    async def whole() -> None:
+        task = asyncio.ensure_future(bootstrap())
+        try:
+            await asyncio.shield(task)
+        except asyncio.CancelledError:
+            await asyncio.wait({task})
+            raise
+
+    client.bootstrap = whole
+
+
 @asynccontextmanager
 async def connected(settings: KafkaSettings, client_id: str, seconds: float) -> AsyncIterator[Any]:
     """A bare client for a few questions, all within `seconds`. Raises KafkaUnavailable, KafkaRefused."""
     client = AIOKafkaClient(**client_options(settings, client_id), request_timeout_ms=REQUEST_MS)
+    keep_connections(client)
     try:
         async with asyncio.timeout(seconds):
             try:

@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaConnectionError, KafkaError, MessageSizeTooLargeError, UnknownTopicOrPartitionError
 
-from infra.kafka.connection import REQUEST_MS, client_options, why_unreachable
+from infra.kafka.connection import REQUEST_MS, client_options, keep_connections, why_unreachable
 from infra.kafka.errors import KafkaRefused, KafkaUnavailable, translated
 from infra.kafka.partitions import partition_of
 from infra.kafka.settings import KafkaSettings
@@ -115,6 +115,7 @@ class TopicProducer:
             enable_idempotence=True,
             max_batch_size=_BATCH_BYTES,
         )
+        keep_connections(producer.client)
         try:
             await producer.start()
         except KafkaConnectionError as error:

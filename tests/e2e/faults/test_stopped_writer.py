@@ -22,9 +22,9 @@ LONGEST_BLOCK_SECONDS = 3.0
 STOPS = 25
 
 # In this database: the server is shared with other tests.
-_WAITING = """
+_WRITERS = """
 select from pg_locks
-where locktype = 'advisory' and objid = 779501 and not granted
+where locktype = 'advisory' and objid = 779501 and granted = %s
     and database = (select oid from pg_database where datname = current_database())
 """
 
@@ -61,7 +61,7 @@ def test_stopped_while_its_call_runs_in_the_server(
         held_body = order_body(venue.partner_id, "HELD", paid=True)
         blocker.execute("select pg_advisory_xact_lock(779501)")
         held = Calling(lambda: of_the_stopped.call("POST", "/channelManager", held_body))
-        wait_for("its call in the server", lambda: _a_writer_waits(dsn), 5)
+        wait_for("its call in the server", lambda: _a_writer(dsn, has_the_lock=False), 5)
         stopped.signal(signal.SIGSTOP)
         blocker.rollback()
         took = _write(venue, "FREE")
@@ -87,6 +87,7 @@ def test_stopped_before_all_of_its_call_is_sent(dsn: str, service_over: Callable
         proxy.cuts_call_with = b"order.submitted.v1"
         cut = Calling(lambda: of_the_stopped.call("POST", "/channelManager", cut_body))
         wait_for("a call on its way", lambda: proxy.calls_cut, 5)
+        wait_for("its backend with the lock", lambda: _a_writer(dsn, has_the_lock=True), 5)
         stopped.signal(signal.SIGSTOP)
         took = _write(venue, "FREE")
         print(f"the other one's write took {took:.2f} s")
@@ -134,6 +135,7 @@ def _write(venue: Venue, reference: str) -> float:
     return time.monotonic() - began
 
 
-def _a_writer_waits(dsn: str) -> bool:
+def _a_writer(dsn: str, *, has_the_lock: bool) -> bool:
+    """Whether there is one that has it, or waits for it."""
     with psycopg.connect(dsn) as connection:
-        return connection.execute(_WAITING).fetchone() is not None
+        return connection.execute(_WRITERS, (has_the_lock,)).fetchone() is not None
