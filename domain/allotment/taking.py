@@ -67,9 +67,11 @@ def places_of_line(line: OrderLine, catalog: Catalog) -> Iterator[tuple[VisitSlo
 
 
 def capacity_of(slot: VisitSlot, catalog: Catalog) -> int | None:
-    """How many places the catalog gives the slot; None: no limit, or an admission that it does not have."""
+    """How many places the catalog gives; None: no limit. Raises KeyError for a slot of another catalog."""
     admission = catalog.admission(slot.admission)
-    return admission.capacity if admission is not None else None
+    if admission is None:
+        raise KeyError(slot.admission)
+    return admission.capacity
 
 
 def changes(before: Order, after: Order) -> tuple[SlotChange, ...]:

@@ -37,6 +37,7 @@ from domain.order.events import (
 from domain.order.expiry import expires_at
 from domain.order.redeem import redeem
 from domain.order.refusals import (
+    HoldsUsedTicket,
     IdentityImmutable,
     OrderAlreadyExists,
     OrderGone,
@@ -44,7 +45,6 @@ from domain.order.refusals import (
     OrderNotConfirmable,
     OrderNotReplaceable,
     OrderNotReprocessable,
-    TicketUsed,
 )
 from domain.order.state import (
     Absent,
@@ -142,7 +142,7 @@ def confirm(state: Order, command: ConfirmOrder) -> list[OrderEvent]:
 def cancel(state: Order) -> list[OrderEvent]:
     match settled(state):
         case Issued(used=used) as issued if used:
-            raise TicketUsed(issued.status)
+            raise HoldsUsedTicket(issued.status)
         case Issued() as issued:
             return [OrderCancelled(order=issued.order, revision=issued.revision), *void_of(issued)]
         case (Draft() | Error()) as order:

@@ -6,7 +6,7 @@ OrderRefusal
 │   ├── OrderNotReplaceable
 │   ├── OrderNotConfirmable
 │   └── OrderNotReprocessable
-├── TicketUsed
+├── HoldsUsedTicket
 ├── TicketAlreadyUsed
 ├── TicketNotValid
 │   ├── TicketUnconfirmed
@@ -66,7 +66,7 @@ class OrderNotReprocessable(StatusForbids):
     """Only an order in Error can be reprocessed; this one is {current_status}."""
 
 
-class TicketUsed(OrderRefusal):
+class HoldsUsedTicket(OrderRefusal):
     """A ticket or coupon of this order was used: it cannot be cancelled any more."""
 
     code = "ticket_used"

@@ -7,7 +7,8 @@ from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from infra.event_store.append import Append, Conflict, Outcome
+from infra.event_store.append import Append
+from infra.event_store.outcomes import Outcome, RecordTaken, VersionTaken
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -122,6 +123,6 @@ class CommitQueue:
         for waiting in self._waiting:
             record = waiting.command.record
             if record is not None and record.scope_hash in taken:
-                waiting.answer(Conflict("record"))
+                waiting.answer(RecordTaken())
             elif any((event.stream.int, event.version) in taken for event in waiting.command.events):
-                waiting.answer(Conflict("version"))
+                waiting.answer(VersionTaken())

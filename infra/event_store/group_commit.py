@@ -19,9 +19,11 @@ import psycopg
 import structlog
 
 from infra.crash_points import CrashPoint, during, reached
-from infra.event_store.append import Append, Appended, EncodedBatch, Outcome, encode, send
+from infra.event_store.append import Append
+from infra.event_store.append_call import EncodedBatch, encode, send
 from infra.event_store.commit_figures import COMMIT_TIMES, CommitFigures
 from infra.event_store.commit_queue import CommitQueue, Waiting
+from infra.event_store.outcomes import Appended, Outcome
 from infra.postgres.connections import translated_faults
 from infra.postgres.deadline import within
 from infra.postgres.errors import DatabaseUnavailable

@@ -11,9 +11,10 @@ from uuid import UUID, uuid4
 
 from eventsourcing.persistence import IntegrityError, Notification, StoredEvent
 
-from infra.event_store.append import Append, Appended, Conflict, NewEvent
+from infra.event_store.append import Append, NewEvent
 from infra.event_store.arrays import UuidArray
 from infra.event_store.field_encryption import StreamKey
+from infra.event_store.outcomes import Appended
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -85,8 +86,8 @@ class Recorder:
         match await self._group_commit.append(Append(uuid4(), events)):
             case Appended(first):
                 return None if first is None else list(range(first, first + len(events)))
-            case Conflict(kind):
-                raise IntegrityError(kind)
+            case conflict:
+                raise IntegrityError(repr(conflict))
 
     async def select_events(
         self,

@@ -9,12 +9,12 @@ from aiohttp import web
 from domain.order.expiry import expires_at
 from domain.order.refusals import (
     DuplicateOrder,
+    HoldsUsedTicket,
     IdentityImmutable,
     OrderGone,
     OrderInFlight,
     OrderRefusal,
     StatusForbids,
-    TicketUsed,
 )
 from domain.order.state import Absent, Draft, ExistingOrder, Order, Processing, Removed, Scheduled, Submitted
 from infra.ids import uuid7
@@ -61,7 +61,7 @@ def problem_of_refusal(refusal: OrderRefusal) -> Problem:
     match refusal:
         case OrderGone():
             return not_found()
-        case OrderInFlight() | StatusForbids() | TicketUsed():
+        case OrderInFlight() | StatusForbids() | HoldsUsedTicket():
             return Problem(refusal.code, str(refusal), members={"currentStatus": refusal.current_status})
         case DuplicateOrder():
             members = {"existingOrderId": refusal.existing_order_id}

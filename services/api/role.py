@@ -20,7 +20,7 @@ from services.api.admission import Admission
 from services.api.app import application, places
 from services.api.arrival import MAX_CONNECTIONS, Connection, Refuse
 from services.api.authentication import Authentication
-from services.api.gate.unknown_references import UnknownReferences
+from services.api.gate.guess_limit import GuessLimit
 from services.api.idempotency import Idempotency
 from services.api.operations import OPERATIONS
 from services.api.readiness import Readiness
@@ -70,7 +70,7 @@ def api_services(platform: Platform, public_url: str) -> Services:
         order_list=OrderList(platform.reads),
         allotments=AllotmentRows(platform.reads),
         shown_numbers=ShownNumbers(platform.reads),
-        unknown_references=UnknownReferences(),
+        guess_limit=GuessLimit(),
         manifest_addresses=ManifestAddresses(public_url, tokens),
         manifest_tokens=tokens,
         press=Press(),
@@ -92,7 +92,7 @@ async def api_role(platform: Platform, listening: socket.socket, public_url: str
     watching = platform.tasks.run("admission", services.admission.watch)
     pruning = platform.tasks.run("idempotency_pruning", services.idempotency.prune)
     shown = platform.telemetry.shown
-    with shown(services.admission.families), shown(services.unknown_references.families):
+    with shown(services.admission.families), shown(services.guess_limit.families):
         public_path = platform.settings.public_path
         refuse = _refused_unread(services, operations, public_path)
         async with _served(services, operations, public_path, listening, refuse):

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from projections.shown_numbers import ShownNumbers
     from services.api.admission import Admission
     from services.api.authentication import Authentication
-    from services.api.gate.unknown_references import UnknownReferences
+    from services.api.gate.guess_limit import GuessLimit
     from services.api.idempotency import Idempotency
     from services.api.readiness import Readiness
     from services.api.request_figures import RequestFigures
@@ -58,7 +58,7 @@ class Services:
     order_list: OrderList
     allotments: AllotmentRows
     shown_numbers: ShownNumbers
-    unknown_references: UnknownReferences
+    guess_limit: GuessLimit
     manifest_addresses: ManifestAddresses
     manifest_tokens: ManifestTokens
     press: Press

@@ -22,7 +22,7 @@ from domain.issuance.saga import ExternalNumberTaken, IssuerUnavailable, Minted,
 from domain.order.shown_numbers import number_changes
 from domain.order.submission import MAX_WALLETS
 from infra.crash_points import CrashPoint, reached
-from infra.event_store.append import Conflict
+from infra.event_store.outcomes import NumberTaken
 from services.issuer.leasing import Leasing, Started
 from services.issuer.patience import answered
 from services.issuer.steps import Step, Steps, failure, outcomes
@@ -134,11 +134,11 @@ class Issuance:
         tries = 1
         while saves:
             found = await outcomes([step for _, step in saves])
-            collided: list[tuple[Started, Step, Conflict]] = []
+            collided: list[tuple[Started, Step, NumberTaken]] = []
             for (started, step), outcome in zip(saves, found, strict=True):
                 if isinstance(outcome, Exception):
                     failed = failure(step, outcome) or failed
-                elif isinstance(outcome, Conflict) and outcome.kind == "number":
+                elif isinstance(outcome, NumberTaken):
                     collided.append((started, step, outcome))
                 # Where another was faster, or took the lease over, the order is further on: nothing is left to do.
             saves = [
@@ -152,7 +152,7 @@ class Issuance:
             raise failed
 
     async def _issued_again(
-        self, started: Started, step: Step, conflict: Conflict, *, last: bool
+        self, started: Started, step: Step, conflict: NumberTaken, *, last: bool
     ) -> tuple[Started, SagaMessage]:
         """A living wallet has one of the numbers that the step was to record: the job without it, and what came of it.
 

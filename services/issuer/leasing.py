@@ -17,7 +17,7 @@ from domain.issuance.issuer import IssuanceRefused, IssueJob
 from domain.issuance.line_items import items_of
 from domain.issuance.saga import SagaMessage, Seen, SoldOut
 from domain.order.state import Processing, Scheduled, Submitted
-from infra.event_store.append import Appended, Conflict
+from infra.event_store.outcomes import Appended, TooFewPlaces
 from infra.ids import uuid7
 from infra.postgres.errors import DatabaseUnavailable
 from services.issuer.steps import Step, Steps, failure, outcomes
@@ -93,7 +93,7 @@ class Leasing:
             await self._directory.refresh()
 
     async def _sold_out(
-        self, short: list[tuple[Step, Conflict]], version: int, leased: Leased, now: datetime
+        self, short: list[tuple[Step, TooFewPlaces]], version: int, leased: Leased, now: datetime
     ) -> list[tuple[LoadedOrder, SagaMessage]]:
         """What those for which too few places were left have now learned: after a look at whether a newer catalog than
         the one of this `version` gives more."""
@@ -110,7 +110,7 @@ class Leasing:
 
     async def _save(
         self, learned: Iterable[tuple[LoadedOrder, SagaMessage]], leased: Leased, now: datetime
-    ) -> list[tuple[Step, Conflict]]:
+    ) -> list[tuple[Step, TooFewPlaces]]:
         """Take these steps; what was leased by them goes to `leased`. Those for which too few places were left."""
         steps = [step for order, message in learned if (step := self._steps.take(order, message, now)) is not None]
         short = []
@@ -118,7 +118,7 @@ class Leasing:
             match outcome:
                 case Exception():
                     leased.failure = failure(step, outcome) or leased.failure
-                case Conflict(kind="places"):
+                case TooFewPlaces():
                     short.append((step, outcome))
                 case Appended() if isinstance(state := step.after.state, Processing):
                     job = IssueJob(

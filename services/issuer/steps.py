@@ -14,9 +14,10 @@ import structlog
 from domain.issuance.saga import SagaMessage, Seen, react
 from domain.order.decide import decide
 from domain.order.events import OrderEvent
-from infra.event_store.append import Append, Outcome
+from infra.event_store.append import Append
 from infra.event_store.group_commit import RefusedByStore
 from infra.event_store.mapper import Actor
+from infra.event_store.outcomes import Outcome
 from services.issuer.traced import ended, saving_span
 from services.ordering.context import following
 from services.ordering.orders import LoadedOrder, Orders, folded

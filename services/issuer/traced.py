@@ -10,17 +10,17 @@ from typing import TYPE_CHECKING, Final
 
 from domain.issuance.saga import SagaMessage, Seen
 from domain.order.state import Absent
-from infra.event_store.append import Conflict
+from infra.event_store.outcomes import Appended, NumberTaken, TooFewPlaces, VersionTaken
 
 if TYPE_CHECKING:
     import asyncio
 
     from domain.issuance.issuer import IssueJob
-    from infra.event_store.append import Outcome
+    from infra.event_store.outcomes import Outcome
     from infra.telemetry.traces import Span, Traces
     from services.ordering.orders import LoadedOrder
 
-_CONFLICTS: Final = {"version": "overtaken", "places": "too few places", "number": "number taken"}
+_CONFLICTS: Final = {VersionTaken: "overtaken", TooFewPlaces: "too few places", NumberTaken: "number taken"}
 
 
 def saving_span(traces: Traces, message: SagaMessage, after: LoadedOrder, parent: str | None) -> Span:
@@ -50,4 +50,4 @@ def ended(span: Span, saving: asyncio.Future[Outcome]) -> None:
         span.end(error=type(fault).__name__)
     else:
         outcome = saving.result()
-        span.end(error=_CONFLICTS.get(outcome.kind, outcome.kind) if isinstance(outcome, Conflict) else None)
+        span.end(error=None if isinstance(outcome, Appended) else _CONFLICTS.get(type(outcome), type(outcome).__name__))

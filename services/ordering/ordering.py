@@ -18,8 +18,9 @@ from domain.order.state import INITIAL, KnownOrder
 from domain.references import reserve
 from domain.streams import reference_stream
 from infra.crash_points import CrashPoint, reached
-from infra.event_store.append import Appended, Conflict, IdempotencyRecord
+from infra.event_store.append import IdempotencyRecord
 from infra.event_store.group_commit import StoreUnavailable
+from infra.event_store.outcomes import Appended, RecordTaken
 from services.ordering.orders import LoadedOrder, LoadedReference, Orders, ReferenceEvents, SavedOrder, folded
 from services.phases import together
 
@@ -88,9 +89,10 @@ class Ordering:
             match await self._group_commit.append(append):
                 case Appended():
                     return saved
-                case Conflict(kind):
-                    if kind == "record":
-                        raise KeyUsedMeanwhile
+                case RecordTaken():
+                    raise KeyUsedMeanwhile
+                case _:
+                    pass  # another was faster: once more, from what it made
             reference = await self._orders.load_reference(stream)
         raise StoreUnavailable
 
@@ -131,9 +133,10 @@ class Ordering:
             match await self._group_commit.append(append):
                 case Appended():
                     return saved
-                case Conflict(kind):
-                    if kind == "record":
-                        raise KeyUsedMeanwhile
+                case RecordTaken():
+                    raise KeyUsedMeanwhile
+                case _:
+                    pass  # another was faster: once more, from what it made
         raise StoreUnavailable
 
     async def _released(self, loaded: LoadedOrder, events: Sequence[OrderEvent]) -> ReferenceEvents | None:

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from domain import api_key, partner, subscription
 from domain.allotment import override as allotment_override
 from domain.catalog import stream as catalog
-from infra.event_store.append import Append, Appended, CapacityOverride, Conflict, NewEvent
+from infra.event_store.append import Append, CapacityOverride, NewEvent
 from infra.event_store.group_commit import StoreUnavailable
+from infra.event_store.outcomes import Appended, CapacityBelowTaken
 from infra.postgres.errors import DatabaseUnavailable
 
 if TYPE_CHECKING:
@@ -136,8 +137,8 @@ class SetupStreams:
                     with suppress(DatabaseUnavailable):
                         await self._directory.refresh()
                     return Stream(state, loaded.version + len(events))
-                case Conflict(kind="taken"):
+                case CapacityBelowTaken():
                     raise allotment_override.BelowTaken
-                case Conflict():
+                case _:
                     pass  # another was faster: once more, from what it made
         raise StoreUnavailable

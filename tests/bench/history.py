@@ -31,8 +31,9 @@ from domain.order.state import INITIAL, Processing
 from domain.personal import SellToEmail, SellToName, WalletName
 from domain.references import REFERENCE_RANDOM_BYTES, buy_from_order_reference
 from domain.streams import reference_stream
-from infra.event_store.append import Append, Appended, Outcome
+from infra.event_store.append import Append
 from infra.event_store.mapper import Actor
+from infra.event_store.outcomes import Appended, Outcome
 from infra.ids import uuid7
 from services.bootstrap import Platform, now, platform
 from services.ordering.context import CommandContext

@@ -7,8 +7,9 @@ from uuid import uuid4
 
 import pytest
 
-from infra.event_store.append import Append, Appended, NewEvent
+from infra.event_store.append import Append, NewEvent
 from infra.event_store.group_commit import GroupCommit
+from infra.event_store.outcomes import Appended
 from infra.feeds import log_backlog
 from infra.feeds.log_backlog import LogBacklog
 from infra.postgres.connections import connect, open_pool

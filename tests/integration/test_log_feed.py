@@ -8,8 +8,9 @@ from uuid import uuid4
 
 import pytest
 
-from infra.event_store.append import Append, Appended, NewEvent
+from infra.event_store.append import Append, NewEvent
 from infra.event_store.group_commit import GroupCommit
+from infra.event_store.outcomes import Appended
 from infra.event_store.recorder import Recorder
 from infra.feeds.log_feed import PAGE, LogFeed
 from infra.feeds.signals import MAX_SIGNALS, FeedLost, OrderSignal

@@ -62,7 +62,7 @@ async def redeem_ticket(call: Call) -> web.Response:
 
 async def _looked_up(call: Call, answer: Callable[[UUID], Awaitable[web.Response]]) -> web.Response:
     """The answer for the order that shows the reference. One that is not there is counted: it may be a guess."""
-    async with call.services.unknown_references.look_up(call.caller) as look_up:
+    async with call.services.guess_limit.look_up(call.caller) as look_up:
         try:
             order_id = await call.services.shown_numbers.order_of(_reference(call))
             if order_id is None:

@@ -47,7 +47,7 @@ async def _race(shop: Shop, method: str, place: str, body: object, chance: rando
 async def test_of_confirmation_and_expiry_exactly_one_wins(running: Shop) -> None:
     chance = random.Random(10)
     told: dict[str, int] = {}
-    while len(told) < ROUNDS:
+    while len(told) < ROUNDS or len(set(told.values())) < 2:
         told |= await _race(running, "POST", "/confirm", {"paymentReference": "P"}, chance)
     for path, status in told.items():
         events = [topic for topic in await topics(running, path) if topic in ENDS]
@@ -60,7 +60,7 @@ async def test_of_confirmation_and_expiry_exactly_one_wins(running: Shop) -> Non
     assert await numbers(running, "select count(*)::int from shown_numbers where living") == (2 * won[200],)
     held = "select count(*)::int from stored_events where topic = 'reference.reserved.v1'"
     free = "select count(*)::int from stored_events where topic = 'reference.released.v1'"
-    assert await numbers(running, held) == (ROUNDS,)
+    assert await numbers(running, held) == (len(told),)
     assert await numbers(running, free) == (won[404],)
     voided = "select count(*)::int from stored_events where topic = 'order.void_requested.v1'"
     assert await numbers(running, voided) == (won[404],)

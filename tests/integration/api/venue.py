@@ -8,7 +8,8 @@ from typing import Any
 from uuid import uuid4
 from zoneinfo import ZoneInfo
 
-from infra.event_store.append import Append, Appended, SlotTaking
+from infra.event_store.append import Append, SlotTaking
+from infra.event_store.outcomes import Appended
 from tests.integration.api.serving import Answer, Api
 
 TODAY = datetime.now(ZoneInfo("Europe/Copenhagen")).date()

@@ -7,7 +7,9 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 
 from infra.event_store import group_commit
-from infra.event_store.append import Append, EncodedBatch, Outcome, send
+from infra.event_store.append import Append
+from infra.event_store.append_call import EncodedBatch, send
+from infra.event_store.outcomes import Outcome
 from infra.postgres.connections import Connection, connect
 
 from .own_server import OwnServer, running_own_server

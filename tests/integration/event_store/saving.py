@@ -10,19 +10,11 @@ from functools import partial
 from typing import Any, LiteralString
 from uuid import UUID, uuid4
 
-from infra.event_store.append import (
-    Append,
-    CapacityOverride,
-    DestroyedNumber,
-    IdempotencyRecord,
-    NewEvent,
-    Outcome,
-    SlotTaking,
-    encode,
-    send,
-)
+from infra.event_store.append import Append, CapacityOverride, DestroyedNumber, IdempotencyRecord, NewEvent, SlotTaking
+from infra.event_store.append_call import encode, send
 from infra.event_store.field_encryption import StreamKey
 from infra.event_store.group_commit import GroupCommit
+from infra.event_store.outcomes import Outcome
 from infra.postgres.connections import Connection, connect
 
 WRITER_LOCK = 779501

@@ -8,7 +8,8 @@ from datetime import date, time
 from typing import Literal, NamedTuple
 from uuid import UUID
 
-from infra.event_store.append import Append, Appended, CapacityOverride, Conflict, Outcome, SlotTaking
+from infra.event_store.append import Append, CapacityOverride, SlotTaking
+from infra.event_store.outcomes import Appended, CapacityBelowTaken, NumberTaken, Outcome, TooFewPlaces, VersionTaken
 
 
 class Slot(NamedTuple):
@@ -41,21 +42,21 @@ class Store:
     def _save(self, command: Append) -> Outcome:
         for event in command.events:
             if (other := self.stored_by.get((event.stream, event.version))) is not None:
-                return Appended(None) if other == command.command_id else Conflict("version")
+                return Appended(None) if other == command.command_id else VersionTaken()
         for at, number in enumerate(command.shown):
             if self.numbers.get(number, (None, False))[1]:
-                return Conflict("number", at)
+                return NumberTaken(at)
         if (override := command.override) is not None:
             taken = self.slots.get(Slot.of(override), Taken())
             if override.capacity is not None and taken.held + taken.sold > override.capacity:
-                return Conflict("taken")
+                return CapacityBelowTaken()
             self.slots[Slot.of(override)] = taken._replace(capacity=override.capacity)
         for at, slot in enumerate(command.slots):
             taken = self.slots.get(Slot.of(slot), Taken())
             capacity = slot.capacity if taken.capacity == "catalog" else taken.capacity
             rise, left = slot.held + slot.sold, None if capacity is None else capacity - taken.held - taken.sold
             if left is not None and rise > max(left, 0):
-                return Conflict("places", at, max(left, 0))
+                return TooFewPlaces(at, max(left, 0))
         self._take(command.slots)
         self._show(command)
         first = len(self.stored_by) + 1

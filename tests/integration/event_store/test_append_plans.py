@@ -10,7 +10,8 @@ from datetime import timedelta
 from typing import LiteralString
 from uuid import uuid4
 
-from infra.event_store.append import Append, Appended, Conflict, DestroyedNumber, SlotTaking
+from infra.event_store.append import Append, DestroyedNumber, SlotTaking
+from infra.event_store.outcomes import Appended, Conflict, NumberTaken, RecordTaken, TooFewPlaces, VersionTaken
 from infra.postgres.connections import Connection
 
 from .saving import DAY, MORNING, command, event, record, rows, save, value
@@ -45,7 +46,7 @@ async def test_events_records_and_keys(connection: Connection) -> None:
         conflicting = [command(*old.events, record=record()) for old in saved[-5:]]
         repeated = [command(event(), record=old.record) for old in saved[-10:-5]]
         outcomes = await save(connection, *fresh, *conflicting, *repeated)
-        assert outcomes[COMMANDS:] == [Conflict("version")] * len(conflicting) + [Conflict("record")] * len(repeated)
+        assert outcomes[COMMANDS:] == [VersionTaken()] * len(conflicting) + [RecordTaken()] * len(repeated)
         saved += fresh
     after = await scans(connection)
     used = {name: after[name] - before[name] for name in ("stored_events", "idempotency_records", "stream_keys")}
@@ -65,8 +66,8 @@ async def test_places_and_numbers(connection: Connection) -> None:
         taken = [_issued(0, issued.shown[0]) for issued in living[-30:-20]]
         sold_out = [_issued(0, capacity=0) for _ in range(10)]
         outcomes = await save(connection, *fresh, *destroyed, *taken, *sold_out)
-        kinds = [outcome.kind for outcome in outcomes if isinstance(outcome, Conflict)]
-        assert kinds == ["number"] * len(taken) + ["places"] * len(sold_out)
+        refused = [type(outcome) for outcome in outcomes if isinstance(outcome, Conflict)]
+        assert refused == [NumberTaken] * len(taken) + [TooFewPlaces] * len(sold_out)
         living += [issued for issued, outcome in zip(fresh, outcomes, strict=False) if isinstance(outcome, Appended)]
         read.append(await read_by_key(connection) - so_far)
     after = await scans(connection)

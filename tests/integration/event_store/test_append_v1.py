@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from uuid import UUID, uuid4
 
-from infra.event_store.append import Append, Appended, Conflict, encode
+from infra.event_store.append import Append
+from infra.event_store.append_call import encode
+from infra.event_store.outcomes import Appended, RecordTaken, VersionTaken
 from infra.postgres.connections import Connection
 
 from .saving import allotments, command, event, numbers, record, rows, save, shows, stream_key, takes, taking
@@ -39,8 +41,8 @@ async def test_old_and_new_processes_meet_each_others_commands(connection: Conne
     assert await save_as_before(connection, old) == (0, [])
     assert await save(connection, new, command(old.events[0]), command(record=old.record)) == [
         Appended(2),
-        Conflict("version"),
-        Conflict("record"),
+        VersionTaken(),
+        RecordTaken(),
     ]
     refused = [(1, "version", new.command_id), (2, "record", new.command_id)]
     assert await save_as_before(connection, command(new.events[0]), command(record=new.record), command(event())) == (

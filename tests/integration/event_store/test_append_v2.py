@@ -7,7 +7,16 @@ from uuid import UUID, uuid4
 import psycopg
 import pytest
 
-from infra.event_store.append import Append, Appended, Conflict, encode, send
+from infra.event_store.append import Append
+from infra.event_store.append_call import encode, send
+from infra.event_store.outcomes import (
+    Appended,
+    CapacityBelowTaken,
+    NumberTaken,
+    RecordTaken,
+    TooFewPlaces,
+    VersionTaken,
+)
 from infra.postgres.connections import Connection, connect
 
 from .saving import (
@@ -46,11 +55,11 @@ async def test_positions_have_no_gap_whatever_was_refused_between(connection: Co
     taken = event()
     assert await save(connection, command(taken, event())) == [Appended(1)]
     outcomes = await save(connection, command(event()), command(taken, event()), command(event(), event()))
-    assert outcomes == [Appended(3), Conflict("version"), Appended(4)]
+    assert outcomes == [Appended(3), VersionTaken(), Appended(4)]
     with pytest.raises(psycopg.DataError):
         # Refused when its events are written already: no position is used up.
         await save(connection, command(event(), record=record(status=40_000)))
-    assert await save(connection, command(taken)) == [Conflict("version")]
+    assert await save(connection, command(taken)) == [VersionTaken()]
     assert await save(connection, command(event())) == [Appended(6)]
     assert await positions(connection) == [1, 2, 3, 4, 5, 6]
 
@@ -92,10 +101,10 @@ async def test_sent_twice_every_command_names_itself_and_is_stored_once(connecti
     asked = command(*kept, record=record() if kind != "events" else None)
     batch = encode([command(event()), asked, command(stranger)])
     first = await send(connection, batch)
-    assert first == [Appended(2), Appended(3), Conflict("version")]
+    assert first == [Appended(2), Appended(3), VersionTaken()]
     stored = await rows(connection, "select * from stored_events order by notification_id")
     records = await rows(connection, "select * from idempotency_records")
-    assert await send(connection, batch) == [Appended(None), Appended(None), Conflict("version")]
+    assert await send(connection, batch) == [Appended(None), Appended(None), VersionTaken()]
     assert await rows(connection, "select * from stored_events order by notification_id") == stored
     assert await rows(connection, "select * from idempotency_records") == records
 
@@ -105,7 +114,7 @@ async def test_a_record_is_looked_at_before_a_version(connection: Connection) ->
     await save(connection, holder)
     again = command(event(holder.events[0].stream), record=holder.record)
     assert await refusals(connection, again) == [(1, "record", holder.command_id)]
-    assert await save(connection, again) == [Conflict("record")]
+    assert await save(connection, again) == [RecordTaken()]
 
 
 async def test_what_keeps_a_command_out_is_looked_for_in_one_order(connection: Connection) -> None:
@@ -122,10 +131,10 @@ async def test_what_keeps_a_command_out_is_looked_for_in_one_order(connection: C
 
     taken = holder.events[0].stream
     by_record, by_version = wants(taken, True, "T1"), wants(taken, False, "T1")
-    assert await save(connection, by_record) == [Conflict("record")]
-    assert await save(connection, by_version) == [Conflict("version")]
-    assert await save(connection, wants(uuid4(), False, "T1")) == [Conflict("number", at=1)]
-    assert await save(connection, wants(uuid4(), False, "T2")) == [Conflict("places", at=1, left=0)]
+    assert await save(connection, by_record) == [RecordTaken()]
+    assert await save(connection, by_version) == [VersionTaken()]
+    assert await save(connection, wants(uuid4(), False, "T1")) == [NumberTaken(1)]
+    assert await save(connection, wants(uuid4(), False, "T2")) == [TooFewPlaces(at=1, left=0)]
     assert (await allotments(connection), await numbers(connection)) == before
     assert await value(connection, "select count(*) from stored_events") == 3
 
@@ -155,12 +164,12 @@ async def test_sent_twice_nothing_is_taken_twice(connection: Connection) -> None
     assert first == [
         Appended(5),
         Appended(6),
-        Conflict("places", at=0, left=0),
+        TooFewPlaces(at=0, left=0),
         Appended(7),
         Appended(8),
-        Conflict("number", at=0),
+        NumberTaken(0),
         Appended(9),
-        Conflict("taken"),
+        CapacityBelowTaken(),
     ]
     after = await allotments(connection), await numbers(connection)
     assert after[0] == {("MAIN", None): (2, 3, 5), ("TOUR", None): (2, 0, "catalog")}
@@ -173,7 +182,7 @@ async def test_a_records_place_is_free_again_after_24_hours(connection: Connecti
     old = record(b"scope", status=409)
     await save(connection, command(event(), record=old))
     await connection.execute("update idempotency_records set recorded_at = now() - interval '23 hours 59 minutes'")
-    assert await save(connection, command(event(), record=record(b"scope"))) == [Conflict("record")]
+    assert await save(connection, command(event(), record=record(b"scope"))) == [RecordTaken()]
     await connection.execute("update idempotency_records set recorded_at = now() - interval '24 hours 1 second'")
     new = command(event(), record=record(b"scope"))
     assert isinstance((await save(connection, new))[0], Appended)
@@ -183,7 +192,7 @@ async def test_a_records_place_is_free_again_after_24_hours(connection: Connecti
         "select scope_hash, body_hash, order_id, order_version, status, command_id,"
         " recorded_at > now() - interval '1 minute' from idempotency_records",
     ) == [(*new.record, new.command_id, True)]
-    assert await save(connection, command(record=record(b"scope"))) == [Conflict("record")]
+    assert await save(connection, command(record=record(b"scope"))) == [RecordTaken()]
 
 
 async def test_a_conflict_leaves_the_rest_of_the_batch_stored(connection: Connection) -> None:
@@ -191,7 +200,7 @@ async def test_a_conflict_leaves_the_rest_of_the_batch_stored(connection: Connec
     await save(connection, command(taken))
     good = [command(event(), event()) for _ in range(3)]
     outcomes = await save(connection, good[0], command(event(), taken), good[1], command(taken), good[2])
-    assert outcomes == [Appended(2), Conflict("version"), Appended(4), Conflict("version"), Appended(6)]
+    assert outcomes == [Appended(2), VersionTaken(), Appended(4), VersionTaken(), Appended(6)]
     stored = await rows(connection, "select originator_id, command_id from stored_events where notification_id > 1")
     assert set(stored) == {(event.stream, append.command_id) for append in good for event in append.events}
 

@@ -11,8 +11,9 @@ import pytest
 from structlog.testing import capture_logs
 
 from infra.event_store import group_commit
-from infra.event_store.append import Append, Appended, Conflict, NewEvent, Outcome
+from infra.event_store.append import Append, NewEvent
 from infra.event_store.group_commit import GroupCommit, OutcomeUnknown, RefusedByStore, StoreUnavailable
+from infra.event_store.outcomes import Appended, Outcome, RecordTaken, VersionTaken
 from infra.postgres.connections import Connection, connect
 
 from .saving import (
@@ -49,7 +50,7 @@ async def test_of_a_hundred_that_want_one_place_one_gets_it(dsn: str, batches: l
     place = event()
     async with opened_writer(dsn) as writer:
         outcomes = await asyncio.gather(*(writer.append(command(place)) for _ in range(100)))
-    assert outcomes == [Appended(1)] + [Conflict("version")] * 99
+    assert outcomes == [Appended(1)] + [VersionTaken()] * 99
     assert len(batches) <= 2
 
 
@@ -57,7 +58,7 @@ async def test_of_a_hundred_with_one_idempotency_key_one_gets_it(dsn: str, batch
     key = record()
     async with opened_writer(dsn) as writer:
         outcomes = await asyncio.gather(*(writer.append(command(event(), record=key)) for _ in range(100)))
-    assert outcomes == [Appended(1)] + [Conflict("record")] * 99
+    assert outcomes == [Appended(1)] + [RecordTaken()] * 99
     assert len(batches) <= 2
 
 
@@ -65,7 +66,7 @@ async def test_a_loser_is_told_of_the_record_before_the_version(dsn: str) -> Non
     place, key = event(), record()
     async with opened_writer(dsn) as writer:
         outcomes = await asyncio.gather(*(writer.append(command(place, record=key)) for _ in range(3)))
-    assert outcomes == [Appended(1), Conflict("record"), Conflict("record")]
+    assert outcomes == [Appended(1), RecordTaken(), RecordTaken()]
 
 
 async def test_no_stream_no_key_and_no_number_is_twice_in_a_batch(dsn: str, batches: list[tuple[Append, ...]]) -> None:
@@ -83,7 +84,7 @@ async def test_no_stream_no_key_and_no_number_is_twice_in_a_batch(dsn: str, batc
         assert sum(map(len, claims)) == len(set().union(*claims))
     # The later one waited for the earlier one: none was refused for coming too early.
     assert all(isinstance(outcome, Appended) for outcome in (*outcomes[:103], *outcomes[112:]))
-    assert outcomes[103:112] == [Conflict("record")] * 9
+    assert outcomes[103:112] == [RecordTaken()] * 9
 
 
 def _unique(asked: Append) -> set[object]:

@@ -13,8 +13,9 @@ from uuid import uuid4
 import pytest
 
 from infra.event_store import group_commit
-from infra.event_store.append import Append, Appended, Conflict, Outcome
+from infra.event_store.append import Append
 from infra.event_store.group_commit import GroupCommit, OutcomeUnknown
+from infra.event_store.outcomes import Appended, Outcome, VersionTaken
 from infra.postgres.connections import Connection, connect
 
 from .proxy import Proxy
@@ -86,8 +87,8 @@ def _issued(number: str, asked: Append) -> Append:
     return asked._replace(slots=[taking(1, capacity=3)], order_id=uuid4(), shown=[number])
 
 
-FIRST_TIME = [Appended(2), Conflict("version"), Appended(4)]
-SAVED_BEFORE = [Appended(None), Conflict("version"), Appended(None)]
+FIRST_TIME = [Appended(2), VersionTaken(), Appended(4)]
+SAVED_BEFORE = [Appended(None), VersionTaken(), Appended(None)]
 
 LAST_CALL = "select query_start, state from pg_stat_activity where pid = %s"
 

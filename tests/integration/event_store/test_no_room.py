@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
-from infra.event_store.append import Appended
 from infra.event_store.group_commit import StoreUnavailable
+from infra.event_store.outcomes import Appended
 
 from .saving import command, event, opened_writer, outcome_of, session, value
 

@@ -7,8 +7,9 @@ from uuid import uuid4
 
 import pytest
 
-from infra.event_store.append import Append, Appended, Conflict
+from infra.event_store.append import Append
 from infra.event_store.group_commit import RefusedByStore
+from infra.event_store.outcomes import Appended, Conflict, NumberTaken, VersionTaken
 from infra.postgres.connections import Connection
 
 from .saving import command, destroys, event, numbers, opened_writer, outcome_of, save, session, shows
@@ -18,7 +19,7 @@ async def test_a_living_number_is_nobody_elses(connection: Connection) -> None:
     order_id = uuid4()
     assert await save(connection, shows("A", "B", order_id=order_id)) == [Appended(1)]
     outcomes = await save(connection, shows("C", "D"), shows("E", "B", "A"), shows("F"))
-    assert outcomes == [Appended(2), Conflict("number", at=1), Appended(3)]
+    assert outcomes == [Appended(2), NumberTaken(1), Appended(3)]
     found = await numbers(connection)
     assert found.keys() == {"A", "B", "C", "D", "F"}
     assert (found["A"], found["B"]) == ((order_id, True), (order_id, True))
@@ -28,13 +29,13 @@ async def test_nor_its_own_orders_again(connection: Connection) -> None:
     order_id = uuid4()
     await save(connection, shows("A", order_id=order_id))
     again = shows("B", "A", order_id=order_id, version=2)
-    assert await save(connection, again) == [Conflict("number", at=1)]
+    assert await save(connection, again) == [NumberTaken(1)]
 
 
 async def test_numbers_are_told_apart_to_the_letter(connection: Connection) -> None:
     kinds = ["t1", "T1", "T1 ", "é", "e\N{COMBINING ACUTE ACCENT}", "\N{FULLWIDTH DIGIT ONE}", "1", "0" * 100]
     assert all(isinstance(outcome, Appended) for outcome in await save(connection, *map(shows, kinds)))
-    assert await save(connection, *map(shows, kinds)) == [Conflict("number", at=0)] * len(kinds)
+    assert await save(connection, *map(shows, kinds)) == [NumberTaken(0)] * len(kinds)
 
 
 async def test_a_destroyed_tickets_number_is_remembered_until_another_takes_it(connection: Connection) -> None:
@@ -44,7 +45,7 @@ async def test_a_destroyed_tickets_number_is_remembered_until_another_takes_it(c
     assert await numbers(connection) == {"T1": (first, False)}
     assert await save(connection, shows("T1", "W1", order_id=second)) == [Appended(3)]
     assert await numbers(connection) == {"T1": (second, True), "W1": (second, True)}
-    assert await save(connection, shows("T1")) == [Conflict("number", at=0)]
+    assert await save(connection, shows("T1")) == [NumberTaken(0)]
 
 
 async def test_only_an_orders_own_living_numbers_are_destroyed(connection: Connection) -> None:
@@ -76,8 +77,8 @@ async def test_whoever_is_kept_out_changes_no_number(connection: Connection) -> 
         uuid4(), [taken], order_id=order_id, shown=["B"], destroyed=destroys(order_id, others=("A",)).destroyed
     )
     assert await save(connection, stale, shows("DEAD", "A"), shows("C")) == [
-        Conflict("version"),
-        Conflict("number", at=1),
+        VersionTaken(),
+        NumberTaken(1),
         Appended(5),
     ]
     assert before.items() < (await numbers(connection)).items()
@@ -91,7 +92,7 @@ async def test_of_many_who_want_one_number_one_gets_it(dsn: str, in_one_batch: b
         wanting = [shows(f"OWN {at}", "WANTED") for at in range(60)]
         outcomes = await asyncio.gather(*(writers[at % 2].append(asked) for at, asked in enumerate(wanting)))
         (winner,) = [asked for asked, of in zip(wanting, outcomes, strict=True) if isinstance(of, Appended)]
-        assert {of for of in outcomes if isinstance(of, Conflict)} == {Conflict("number", at=1)}
+        assert {of for of in outcomes if isinstance(of, Conflict)} == {NumberTaken(1)}
         assert await numbers(database) == dict.fromkeys(winner.shown, (winner.order_id, True))
 
 

@@ -7,8 +7,9 @@ import random
 from datetime import time
 from uuid import uuid4
 
-from infra.event_store.append import Append, Appended, Conflict
+from infra.event_store.append import Append
 from infra.event_store.group_commit import RefusedByStore
+from infra.event_store.outcomes import Appended, CapacityBelowTaken, Conflict, TooFewPlaces
 from infra.postgres.connections import Connection
 
 from .saving import MORNING, allotments, opened_writer, outcome_of, save, session, sets, takes, taking, value
@@ -18,9 +19,9 @@ WHOLE_DAY = ("MAIN", None)
 
 async def test_as_many_as_there_are_and_not_one_more(connection: Connection) -> None:
     outcomes = await save(connection, *(takes(taking(2, capacity=5)) for _ in range(4)))
-    assert outcomes == [Appended(1), Appended(2), Conflict("places", at=0, left=1), Conflict("places", at=0, left=1)]
+    assert outcomes == [Appended(1), Appended(2), TooFewPlaces(at=0, left=1), TooFewPlaces(at=0, left=1)]
     assert await save(connection, takes(taking(1, capacity=5))) == [Appended(3)]
-    assert await save(connection, takes(taking(1, capacity=5))) == [Conflict("places", at=0, left=0)]
+    assert await save(connection, takes(taking(1, capacity=5))) == [TooFewPlaces(at=0, left=0)]
     assert await allotments(connection) == {WHOLE_DAY: (5, 0, "catalog")}
 
 
@@ -32,23 +33,23 @@ async def test_without_a_limit_any_number_is_counted(connection: Connection) -> 
         Appended(2),
     ]
     assert await allotments(connection) == {WHOLE_DAY: (2 * many, 0, "catalog")}
-    assert await save(connection, takes(taking(1, capacity=1))) == [Conflict("places", at=0, left=0)]
+    assert await save(connection, takes(taking(1, capacity=1))) == [TooFewPlaces(at=0, left=0)]
 
 
 async def test_all_slots_of_a_command_or_none(connection: Connection) -> None:
     """One that goes without leaves its places to those behind it."""
     both = [taking(1, capacity=1), taking(2, capacity=1, admission="TOUR", start=MORNING)]
     later = takes(taking(1, capacity=1))
-    assert await save(connection, takes(*both), later) == [Conflict("places", at=1, left=1), Appended(1)]
+    assert await save(connection, takes(*both), later) == [TooFewPlaces(at=1, left=1), Appended(1)]
     assert await allotments(connection) == {WHOLE_DAY: (1, 0, "catalog")}
 
 
 async def test_the_first_slot_that_cannot_be_had_is_named(connection: Connection) -> None:
     places = {"A": (2, 9), "B": (4, 4), "C": (3, 2), "D": (9, 1)}
     slots = [taking(count, capacity=capacity, admission=name) for name, (count, capacity) in places.items()]
-    assert await save(connection, takes(*slots)) == [Conflict("places", at=2, left=2)]
+    assert await save(connection, takes(*slots)) == [TooFewPlaces(at=2, left=2)]
     assert await save(connection, takes(*slots[:2])) == [Appended(1)]
-    assert await save(connection, takes(*slots)) == [Conflict("places", at=1, left=0)]
+    assert await save(connection, takes(*slots)) == [TooFewPlaces(at=1, left=0)]
 
 
 async def test_commands_are_judged_in_their_order(connection: Connection) -> None:
@@ -59,7 +60,7 @@ async def test_commands_are_judged_in_their_order(connection: Connection) -> Non
     outcomes = await save(
         connection, takes(taking(1, capacity=3)), given_back, takes(taking(2, capacity=3)), takes(taking(1, capacity=3))
     )
-    none_left = Conflict("places", at=0, left=0)
+    none_left = TooFewPlaces(at=0, left=0)
     assert outcomes == [none_left, Appended(2), Appended(3), none_left]
     assert await allotments(connection) == {WHOLE_DAY: (3, 0, "catalog")}
 
@@ -75,7 +76,7 @@ async def test_a_slot_is_its_admission_its_day_and_its_start(connection: Connect
         other_day,
     ]
     assert all(isinstance(outcome, Appended) for outcome in await save(connection, *map(takes, slots)))
-    assert await save(connection, *map(takes, slots)) == [Conflict("places", at=0, left=0)] * len(slots)
+    assert await save(connection, *map(takes, slots)) == [TooFewPlaces(at=0, left=0)] * len(slots)
     assert set(await allotments(connection)) == {(slot.admission, slot.slot_start) for slot in slots}
 
 
@@ -90,7 +91,7 @@ async def test_what_is_held_is_sold_and_given_back_however_little_there_is(conne
         takes(taking(-1, -1, capacity=1), stream=other, version=2),
         takes(taking(1, capacity=1)),
     )
-    assert outcomes == [Appended(3), Appended(4), Conflict("places", at=0, left=0)]
+    assert outcomes == [Appended(3), Appended(4), TooFewPlaces(at=0, left=0)]
     assert await save(connection, takes(taking(0, -3, capacity=0), stream=held, version=3)) == [Appended(5)]
     assert await allotments(connection) == {WHOLE_DAY: (0, 0, "catalog")}
 
@@ -99,13 +100,13 @@ async def test_no_capacity_is_no_limit(connection: Connection) -> None:
     outcomes = await save(connection, *(takes(taking(1_000_000, capacity=None)) for _ in range(3)))
     assert outcomes == [Appended(1), Appended(2), Appended(3)]
     # It is counted all the same: a later catalog may limit it.
-    assert await save(connection, takes(taking(1, capacity=3_000_000))) == [Conflict("places", at=0, left=0)]
+    assert await save(connection, takes(taking(1, capacity=3_000_000))) == [TooFewPlaces(at=0, left=0)]
     assert await save(connection, takes(taking(1, capacity=None))) == [Appended(4)]
 
 
 async def test_each_is_judged_by_the_catalog_that_it_was_decided_by(connection: Connection) -> None:
     outcomes = await save(connection, *(takes(taking(1, capacity=capacity)) for capacity in (None, 1, 2, 2, None, 4)))
-    sold_out = Conflict("places", at=0, left=0)
+    sold_out = TooFewPlaces(at=0, left=0)
     assert outcomes == [Appended(1), sold_out, Appended(2), sold_out, Appended(3), Appended(4)]
 
 
@@ -113,7 +114,7 @@ async def test_what_an_operator_sets_stands_in_the_catalogs_place(connection: Co
     assert await save(connection, sets(2)) == [Appended(1)]
     assert await allotments(connection) == {WHOLE_DAY: (0, 0, 2)}
     outcomes = await save(connection, *(takes(taking(1, capacity=capacity)) for capacity in (100, None, 100)))
-    assert outcomes == [Appended(2), Appended(3), Conflict("places", at=0, left=0)]
+    assert outcomes == [Appended(2), Appended(3), TooFewPlaces(at=0, left=0)]
     await save(connection, sets(None))
     assert await save(connection, takes(taking(1, capacity=0))) == [Appended(5)]
     assert await allotments(connection) == {WHOLE_DAY: (3, 0, None)}
@@ -121,7 +122,7 @@ async def test_what_an_operator_sets_stands_in_the_catalogs_place(connection: Co
 
 async def test_less_than_is_taken_cannot_be_set(connection: Connection) -> None:
     await save(connection, takes(taking(2, 1, capacity=5)), sets(4))
-    assert await save(connection, sets(2)) == [Conflict("taken")]
+    assert await save(connection, sets(2)) == [CapacityBelowTaken()]
     assert await allotments(connection) == {WHOLE_DAY: (2, 1, 4)}
     assert await save(connection, sets(3)) == [Appended(3)]
     assert await save(connection, sets(0, admission="TOUR", start=MORNING)) == [Appended(4)]
@@ -138,9 +139,9 @@ async def test_a_capacity_is_set_in_the_order_of_the_commands_too(connection: Co
         takes(taking(2, capacity=1)),
         takes(taking(1, capacity=1)),
     )
-    sold_out = Conflict("places", at=0, left=0)
+    sold_out = TooFewPlaces(at=0, left=0)
     assert outcomes == [Appended(1), sold_out, Appended(2), Appended(3), sold_out]
-    assert await save(connection, sets(2), sets(7, admission="TOUR")) == [Conflict("taken"), Appended(4)]
+    assert await save(connection, sets(2), sets(7, admission="TOUR")) == [CapacityBelowTaken(), Appended(4)]
 
 
 async def test_more_than_was_taken_is_not_given_back(any_dsn: str, connection: Connection) -> None:
@@ -159,7 +160,7 @@ async def test_more_than_was_taken_is_not_given_back(any_dsn: str, connection: C
                 )
             )
         )
-    none_left = Conflict("places", at=0, left=0)
+    none_left = TooFewPlaces(at=0, left=0)
     assert outcomes == [Appended(2), RefusedByStore, RefusedByStore, none_left, Appended(3)]
     assert await allotments(connection) == {WHOLE_DAY: (3, 0, "catalog")}
 
@@ -177,7 +178,7 @@ async def test_who_wants_the_same_places_is_saved_together(dsn: str, batches: li
         asked = [takes(taking(1, capacity=100)) for _ in range(150)] + [sets(110)] + [takes(taking(1, capacity=0))]
         outcomes = await asyncio.gather(*map(writer.append, asked))
     assert max(map(len, batches)) > 100
-    sold_out = [Conflict("places", at=0, left=0)] * 50
+    sold_out = [TooFewPlaces(at=0, left=0)] * 50
     assert outcomes == [*map(Appended, range(1, 101)), *sold_out, Appended(101), Appended(102)]
 
 
@@ -186,7 +187,7 @@ async def test_of_a_hundred_buyers_in_two_processes_as_many_get_in_as_there_are_
         buyers = [(one, other)[at % 2].append(takes(taking(1, capacity=7))) for at in range(100)]
         outcomes = await asyncio.gather(*buyers)
         assert sum(isinstance(outcome, Appended) for outcome in outcomes) == 7
-        assert {outcome for outcome in outcomes if isinstance(outcome, Conflict)} == {Conflict("places", at=0, left=0)}
+        assert {outcome for outcome in outcomes if isinstance(outcome, Conflict)} == {TooFewPlaces(at=0, left=0)}
         assert await allotments(database) == {WHOLE_DAY: (7, 0, "catalog")}
         assert await value(database, "select count(*) from stored_events") == 7
 

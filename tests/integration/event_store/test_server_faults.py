@@ -8,8 +8,9 @@ from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from infra.event_store.append import Append, Appended
+from infra.event_store.append import Append
 from infra.event_store.group_commit import GroupCommit, OutcomeUnknown, StoreUnavailable
+from infra.event_store.outcomes import Appended
 
 from .own_server import OwnServer
 from .saving import allotments, command, event, numbers, opened_writer, outcome_of, rows, session, taking, value

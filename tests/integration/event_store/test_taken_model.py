@@ -24,17 +24,9 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from infra.event_store.append import (
-    Append,
-    Appended,
-    CapacityOverride,
-    DestroyedNumber,
-    NewEvent,
-    Outcome,
-    SlotTaking,
-    encode,
-    send,
-)
+from infra.event_store.append import Append, CapacityOverride, DestroyedNumber, NewEvent, SlotTaking
+from infra.event_store.append_call import encode, send
+from infra.event_store.outcomes import Appended, Outcome
 from infra.postgres.connections import Connection, connect
 
 from .saving import rows

@@ -17,7 +17,7 @@ from contextlib import asynccontextmanager, suppress
 
 import pytest
 
-from infra.event_store.append import encode, send
+from infra.event_store.append_call import encode, send
 from infra.event_store.group_commit import GroupCommit
 from infra.event_store.recorder import LogPlace, Recorder
 from infra.feeds.log_feed import LogFeed

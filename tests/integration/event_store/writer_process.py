@@ -15,7 +15,7 @@ from uuid import uuid4
 
 from eventsourcing.persistence import StoredEvent
 
-from infra.event_store.append import Appended
+from infra.event_store.outcomes import Appended
 from tests.contract.stock_recorder import stock_recorder
 from tests.integration.event_store.saving import command, event, opened_writer, taking
 

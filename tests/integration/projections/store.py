@@ -30,10 +30,11 @@ from domain.order.decide import decide
 from domain.order.events import AttemptLease, OrderEvent
 from domain.order.state import INITIAL, Order, Processing, evolve
 from domain.personal import SellToEmail, SellToName, WalletName
-from infra.event_store.append import Append, Appended, NewEvent
+from infra.event_store.append import Append, NewEvent
 from infra.event_store.field_encryption import FieldCipher, KeyRing, StreamKey
 from infra.event_store.group_commit import GroupCommit
 from infra.event_store.mapper import Actor, EventMapper, Metadata
+from infra.event_store.outcomes import Appended
 from infra.event_store.recorder import Recorder
 from infra.postgres.connections import Connection, connect, open_pool
 from infra.postgres.reads import READ_SETTINGS, Reads

@@ -114,10 +114,15 @@ def test_nothing_is_counted_of_an_item_that_is_gone_or_of_a_time_outside_the_slo
 
 @pytest.mark.parametrize(
     ("admission", "start", "capacity"),
-    [("MAIN", None, 500), ("TOUR", time(14), 20), ("GARDEN", None, None), ("GONE", None, None)],
+    [("MAIN", None, 500), ("TOUR", time(14), 20), ("GARDEN", None, None)],
 )
 def test_the_capacity_of_a_slot_is_its_admissions(admission: str, start: time | None, capacity: int | None) -> None:
     assert capacity_of(VisitSlot(admission, DAY, start), CATALOG) == capacity
+
+
+def test_an_admission_that_the_catalog_does_not_have_is_not_one_without_a_limit() -> None:
+    with pytest.raises(KeyError):
+        capacity_of(VisitSlot("GONE", DAY, None), CATALOG)
 
 
 # What a change does

@@ -14,12 +14,12 @@ from domain.order.content import ComponentVisit
 from domain.order.events import OrderConfirmed, OrderDrafted, OrderEvent, OrderIssued, RedeemedAsset, TicketsRedeemed
 from domain.order.gate import ShownTicket, ShownWallet, destroyed, shown, shown_wallets
 from domain.order.refusals import (
+    HoldsUsedTicket,
     NotShown,
     PersonsOutOfRange,
     TicketAlreadyUsed,
     TicketNotToday,
     TicketUnconfirmed,
-    TicketUsed,
 )
 from domain.order.state import Cancelled, Issued, Order
 from domain.personal import WalletName
@@ -219,7 +219,7 @@ def _with_one_for(single: str, *groups: str, persons: int) -> tuple[RedeemedAsse
 
 def test_an_order_with_a_used_ticket_is_not_cancelled() -> None:
     given = order.given(*history(asset("T-1"), asset("T-2")), redeemed("T-1"))
-    given.when(CancelOrder()).then_refused(TicketUsed, current_status="Issued")
+    given.when(CancelOrder()).then_refused(HoldsUsedTicket, current_status="Issued")
 
 
 def test_using_a_ticket_leaves_the_rest_of_the_order_as_it_was() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from infra.event_store.mapper import Actor
 from services.api.call import Caller
-from services.api.gate.unknown_references import LIMIT, LookUp, UnknownReferences
+from services.api.gate.guess_limit import LIMIT, GuessLimit, LookUp
 from services.api.problems import Problem
 
 
@@ -18,7 +18,7 @@ class Door:
 
     def __init__(self) -> None:
         self.now = 100.0
-        self.limits = UnknownReferences(lambda: self.now)
+        self.limits = GuessLimit(lambda: self.now)
 
     def look_up(self, key_id: str = "door") -> AbstractAsyncContextManager[LookUp]:
         caller = Caller("gate", key_id, None, f"key:{key_id}", Actor(scope="gate", key_id=key_id))

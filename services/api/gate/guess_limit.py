@@ -87,7 +87,7 @@ class LookUp:
         return self._minute.headers
 
 
-class UnknownReferences:
+class GuessLimit:
     """After 30 of them within a minute, nothing is answered to the key until that minute ends.
 
     (Libraries count what is asked, before its answer is known; here the answer counts.)
