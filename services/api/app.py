@@ -11,7 +11,7 @@ from os import urandom
 from typing import TYPE_CHECKING
 
 import structlog
-from aiohttp import web
+from aiohttp import HttpVersion11, web
 
 from domain.reading import MalformedJson
 from infra.event_store.commit_figures import COMMIT_TIMES, CommitTimes
@@ -58,15 +58,22 @@ def application(operations: Iterable[Operation], services: Services, public_path
         if services.traces is not None and operation.scopes is not None:
             handle = traced(operation, services.traces, handle)
         for path in places(operation.path, public_path):
-            app.router.add_route(operation.method, path, handle)
+            app.router.add_route(operation.method, path, handle, expect_handler=_continue)
             if operation.method == "GET":
-                app.router.add_route("HEAD", path, handle)
+                app.router.add_route("HEAD", path, handle, expect_handler=_continue)
     for path, allowed in methods.items():
         refuse = _method_not_allowed(services, allowed | ({"HEAD"} if "GET" in allowed else set()))
         for place in places(path, public_path):
-            app.router.add_route("*", place, refuse)
-    app.router.add_route("*", "/{unknown:.*}", _no_such_path(services))
+            app.router.add_route("*", place, refuse, expect_handler=_continue)
+    app.router.add_route("*", "/{unknown:.*}", _no_such_path(services), expect_handler=_continue)
     return app
+
+
+async def _continue(request: web.Request) -> None:
+    """Tell who waits for it to send the body. Any other expectation is passed over (RFC 9110, section 10.1.1)."""
+    if request.version == HttpVersion11 and request.headers.get("Expect", "").lower() == "100-continue":
+        await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        request.writer.output_size = 0  # the answer has not begun
 
 
 # aiohttp's own pattern for a part of a path takes no braces, which the number that a partner gives a guest may have.

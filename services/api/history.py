@@ -76,7 +76,7 @@ async def order_as_of(call: Call, order_id: UUID) -> web.Response:
         raise not_found()
     version = len(past)
     if is_unchanged(call.request.headers, version):
-        return unchanged(state, version)
+        return unchanged(call, state, version)
     partner = await _partner_as_of(call, state.order.partner_id, moment) if moment is not None else None
     return answered(call, SavedOrder(order_id, state, version, await _cipher(call, order_id)), 200, partner=partner)
 

@@ -97,19 +97,20 @@ def answered(
     if replayed:
         headers[REPLAYED] = "true"
     elif call.operation.method == "GET":
-        headers.update(_polling(state))
+        headers.update(_polling(call, state))
     body = encode_answer(order_answer(saved, state, call.services.manifest_addresses, expires(call, state, partner)))
     return WholeAnswer(status=status, body=body, headers=headers)
 
 
-def unchanged(state: ExistingOrder, version: int) -> web.Response:
+def unchanged(call: Call, state: ExistingOrder, version: int) -> web.Response:
     """304: the caller has the order as it stands."""
-    return web.Response(status=304, headers={"ETag": etag(version), **_polling(state)})
+    return web.Response(status=304, headers={"ETag": etag(version), **_polling(call, state)})
 
 
-def _polling(state: Order) -> dict[str, str]:
-    """For who polls an order in flight."""
-    return {"Retry-After": POLL_AFTER_SECONDS} if isinstance(state, Submitted | Scheduled | Processing) else {}
+def _polling(call: Call, state: Order) -> dict[str, str]:
+    """For who polls an order in flight; what it was at a moment stays so."""
+    in_flight = isinstance(state, Submitted | Scheduled | Processing) and call.query("asOf") is None
+    return {"Retry-After": POLL_AFTER_SECONDS} if in_flight else {}
 
 
 async def replay(call: Call, first: FirstAnswer) -> web.Response:

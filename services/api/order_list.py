@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -18,6 +19,7 @@ from services.api.order_access import expires
 from services.api.order_answer import SummaryAnswer, summary_answer
 from services.api.pages import PAGE_KEY, Page, page, page_size
 from services.api.problems import not_found
+from services.api.query_faults import QueryFaults
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -30,18 +32,19 @@ _FALSE = frozenset({"false", "0", ""})
 
 async def list_orders(call: Call) -> web.Response:
     partner_id = await _partner(call)
-    filters = OrderFilters(
-        partner_id=partner_id,
-        statuses=_statuses(call),
-        sell_to_order_reference=call.query("sellToOrderReference"),
-        buy_from_order_reference=call.query("buyFromOrderReference"),
-        received_from=_moment(call, "receivedAtFrom"),
-        received_to=_moment(call, "receivedAtTo"),
-    )
-    size = page_size(call)
+    with QueryFaults(call) as query:
+        filters = OrderFilters(
+            partner_id=partner_id,
+            statuses=query.read(_statuses, frozenset()),
+            sell_to_order_reference=call.query("sellToOrderReference"),
+            buy_from_order_reference=call.query("buyFromOrderReference"),
+            received_from=query.read(partial(_moment, name="receivedAtFrom"), None),
+            received_to=query.read(partial(_moment, name="receivedAtTo"), None),
+        )
+        size = query.read(page_size, 0)
+        last_row_version = query.read(_last_row_version, None)
+        is_sync = query.read(_sync, False) or last_row_version is not None
     key = call.query(PAGE_KEY) or ""
-    last_row_version = _last_row_version(call)
-    is_sync = _sync(call) or last_row_version is not None
     orders = call.services.order_list
     try:
         if is_sync:

@@ -81,7 +81,7 @@ async def get_order(call: Call) -> web.Response:
         raise not_found()
     visible(call, found.state)
     if is_unchanged(call.request.headers, found.version):
-        return unchanged(found.state, found.version)
+        return unchanged(call, found.state, found.version)
     cipher = call.services.keys.cipher(found.key) if found.key is not None else None
     return answered(call, SavedOrder(order_id, found.state, found.version, cipher), 200)
 

@@ -11,6 +11,7 @@ from uuid import UUID
 import msgspec
 from msgspec import Struct
 
+from services.api.query_faults import QueryFaults
 from services.api.whole_number import positive_number
 
 if TYPE_CHECKING:
@@ -58,8 +59,9 @@ def newest_first(
     call: Call, rows: Iterable[Row], place: Callable[[Row], Place], answer: Callable[[Row], Answer]
 ) -> Page[Answer]:
     """The page that the call asks for, of rows that are all in memory. Raises Problem 400."""
-    size = page_size(call)
-    after = _place_asked(call)
+    with QueryFaults(call) as query:
+        size = query.read(page_size, 0)
+        after = query.read(_place_asked, None)
     left = sorted((row for row in rows if after is None or place(row) < after), key=place, reverse=True)
     shown = left[:size]
     next_key = _key(call, place(shown[-1])) if len(left) > size else ""

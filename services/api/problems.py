@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 from aiohttp import web
 
 if TYPE_CHECKING:
-    from domain.faults import FaultReport
+    from domain.faults import Fault, FaultReport
 
 PROBLEM_JSON = "application/problem+json"
 RETRY_AFTER_SECONDS = 1
@@ -103,6 +103,7 @@ class Problem(Exception):
         self.headers = dict(headers or {})
         self.ends_connection = False
         """What is left of the request is not read."""
+        self.faults: Sequence[Fault] = report.faults if report is not None else ()
         if code in _RETRYABLE:
             self.headers.setdefault("Retry-After", str(RETRY_AFTER_SECONDS))
         if report is not None:

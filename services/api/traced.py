@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 from aiohttp import web
 
-from infra.telemetry.traceparent import HEADER, well_formed
+from infra.telemetry.traceparent import HEADER, fresh, well_formed
 
 if TYPE_CHECKING:
     from infra.telemetry.traces import Traces
@@ -25,10 +25,13 @@ _CORRELATION_HEADER: Final = "X-Correlation-Id"
 
 
 def traceparent_of(call: Call) -> str | None:
-    """What this call's events say of their trace: our own span; with traces off, what the client sent, unchanged."""
+    """What this call's events say of their trace: our own span; with traces off, what the client sent, else a new one.
+
+    A new one because each message on the topic has one.
+    """
     if call.services.traces is not None:
         return call.request.get(_OWN)
-    return well_formed(call.request.headers.get(HEADER))
+    return well_formed(call.request.headers.get(HEADER)) or fresh()
 
 
 def traced(operation: Operation, traces: Traces, handle: Handle) -> Handle:

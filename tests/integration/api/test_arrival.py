@@ -232,6 +232,15 @@ async def test_a_client_may_ask_before_it_sends_its_body(shop: Shop) -> None:
         assert (await polite.answer()).status == 201
 
 
+async def test_any_other_expectation_is_passed_over(shop: Shop) -> None:
+    async with wire(shop) as kept:
+        await kept.send(head(shop, "Expect: miracles", request="GET /healthz"))
+        assert (await kept.answer()).status == 200
+        await kept.send(head(shop, "Expect: 100-continue", "Content-Length: 0", request="POST /nowhere"))
+        await kept.continued()
+        assert (await kept.answer()).status == 404
+
+
 async def test_a_connection_too_many_is_closed(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     async with wire(shop) as first, wire(shop) as second:
         for connection in (first, second):

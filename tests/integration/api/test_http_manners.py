@@ -7,6 +7,7 @@ import json
 from typing import Any
 from urllib.parse import urlsplit
 
+from infra.telemetry.traceparent import well_formed
 from tests.integration.api.serving import OPERATOR_KEY, PUBLIC_URL
 from tests.integration.api.shop import Shop, projecting
 
@@ -134,13 +135,19 @@ async def test_a_correlation_id_is_taken_or_made_and_goes_with_the_command(shop:
     assert (await shop.get(path, key=None, headers={CORRELATION: longest})).headers[CORRELATION] == longest
 
 
-async def test_a_trace_parent_is_kept_where_it_is_one(shop: Shop) -> None:
+async def test_a_trace_parent_is_kept_where_it_is_one_else_one_is_made(shop: Shop) -> None:
     parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
-    for sent, kept in ((parent, parent), ("é", None), ("x" * 5000, None), (parent + "\u00ff", None)):
-        answer = await shop.call("POST", "/channelManager", shop.body(), headers={"traceparent": sent})
+    headers: list[dict[str, str]] = [{"traceparent": sent} for sent in (parent, "é", "x" * 5000, parent + "\u00ff")]
+    told = []
+    for sent in (*headers, {}):
+        answer = await shop.call("POST", "/channelManager", shop.body(), headers=sent)
         assert answer.status == 201
         [row] = await shop.log(f"/channelManager/{answer.body['orderId']}")
-        assert json.loads(row[3])["metadata"].get("traceparent") == kept
+        told.append(json.loads(row[3])["metadata"]["traceparent"])
+    assert told[0] == parent
+    made = set(told[1:])
+    assert len(made) == len(told[1:])
+    assert all(well_formed(one) == one and one.endswith("-00") for one in made)
 
 
 async def test_what_is_ignored_for_now_or_for_ever(shop: Shop) -> None:

@@ -128,6 +128,15 @@ async def test_a_bad_value_is_named(shop: Shop) -> None:
         ("status=issued", [("/status", "unknown_value")]),
         ("status=Issued,,Draft", [("/status", "unknown_value")]),
         ("status=", [("/status", "unknown_value")]),
+        (
+            "status=Bogus&pageSize=0&receivedAtFrom=x&sync=perhaps",
+            [
+                ("/status", "unknown_value"),
+                ("/receivedAtFrom", "bad_format"),
+                ("/pageSize", "out_of_range"),
+                ("/sync", "bad_format"),
+            ],
+        ),
         ("receivedAtFrom=yesterday", [("/receivedAtFrom", "bad_format")]),
         ("receivedAtTo=2026-11-23", [("/receivedAtTo", "bad_format")]),
         ("receivedAtTo=", [("/receivedAtTo", "bad_format")]),
