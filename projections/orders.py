@@ -58,15 +58,23 @@ cross join lateral (
 order by found.due_at limit %(limit)s
 """
 
-# The table, and what was submitted that it does not know yet: one snapshot. (Both bounds, so that the planner, whatever
-# the table's size, takes the index.)
+# The table, and what was submitted that it does not know yet, without what was removed, which it may not know either:
+# one snapshot. (Both bounds, so that the planner, whatever the table's size, takes the index.)
 _ANY_OF_PARTNER = """
-select exists (select from orders where partner_id = %(partner_id)s and not removed) or exists (
+select exists (
+    select from orders o
+    where o.partner_id = %(partner_id)s and not o.removed and not exists (
+        select from stored_events e where e.originator_id = o.order_id and e.topic = 'order.removed.v1'
+    )
+) or exists (
     select from stored_events e
     where e.notification_id > coalesce((select position from consumer_positions where name = 'orders'), 0)
         and e.notification_id <= (select max(notification_id) from stored_events)
         and e.topic = 'order.submitted.v1'
         and convert_from(e.state, 'UTF8')::json #>> '{data,order,partnerId}' = %(partner_id)s::text
+        and not exists (
+            select from stored_events r where r.originator_id = e.originator_id and r.topic = 'order.removed.v1'
+        )
 )
 """
 
@@ -162,7 +170,7 @@ class OrdersInFlight:
 async def any_order_of_partner(reads: Reads, partner_id: UUID) -> bool:
     """Whether any order that is not removed, cancelled ones too, refers to the partner, wherever the projection is.
 
-    One removed within the last moments may still count. Raises DatabaseUnavailable.
+    Raises DatabaseUnavailable.
     """
     rows = await reads.rows(_ANY_OF_PARTNER, {"partner_id": partner_id})
     return bool(rows[0][0])

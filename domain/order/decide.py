@@ -17,6 +17,7 @@ from domain.order.commands import (
     StartIssuance,
     SubmitOrder,
 )
+from domain.order.content import OrderIdentity
 from domain.order.events import (
     IssuanceDeferred,
     IssuanceResumed,
@@ -59,6 +60,7 @@ from domain.order.state import (
     Scheduled,
     Submitted,
 )
+from domain.streams import reference_stream
 
 
 def decide(state: Order, command: OrderCommand) -> list[OrderEvent]:
@@ -110,11 +112,19 @@ def replaceable(state: Order) -> Draft | Error:
             raise OrderNotReplaceable(order.status)
 
 
+def _is_reference_of(order: OrderIdentity, reference: str) -> bool:
+    """Whether it is the same one, perhaps typed in another way: what counts is what it reserves."""
+    given = order.sell_to_order_reference
+    return reference == given or (
+        reference_stream(order.partner_id, reference) == reference_stream(order.partner_id, given)
+    )
+
+
 def replace(state: Order, command: ReplaceOrder) -> list[OrderEvent]:
     order = replaceable(state)
     if command.partner_id != order.order.partner_id:
         raise IdentityImmutable("partnerId")
-    if command.sell_to_order_reference != order.order.sell_to_order_reference:
+    if not _is_reference_of(order.order, command.sell_to_order_reference):
         raise IdentityImmutable("sellToOrderReference")
     replaced = OrderReplaced(order=order.order, revision=order.revision + 1, content=command.content)
     return [replaced, *void_of(order)]

@@ -170,6 +170,11 @@ def _schedules(index: int, line: LineBody) -> list[tuple[tuple[Token, ...], _Sch
     return schedules
 
 
+def _schedules_are_known(line: LineBody) -> bool:
+    wallet = line.wallet
+    return _known(line.component_schedule) and _known(wallet) and (wallet is None or _known(wallet.component_schedule))
+
+
 def _entry_faults(
     place: tuple[Token, ...],
     schedule: _Schedule,
@@ -205,7 +210,7 @@ def _unscheduled_faults(
 ) -> Iterator[Fault]:
     """A component without a visit of its own is visited with the line, which must suit it too."""
     entries = [entry for _, schedule in schedules for entry in schedule]
-    if not all(_known(entry) and _known(entry.item_number) for entry in entries):
+    if not (_schedules_are_known(line) and all(_known(entry) and _known(entry.item_number) for entry in entries)):
         return  # which components are left cannot be told
     scheduled = {entry.item_number for entry in entries}
     # What was said of the package's own visit counts for all that is in it.

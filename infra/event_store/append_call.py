@@ -163,7 +163,8 @@ def _conflict(kind: str, at: int, left: int) -> Conflict:
             return TooFewPlaces(at, left)
         case "taken":
             return CapacityBelowTaken()
-    raise AssertionError(f"append_v2 gives no {kind}")
+        case _:
+            raise AssertionError(f"append_v2 gives no {kind}")
 
 
 _CALL = (

@@ -1,6 +1,6 @@
 """What of a venue's capacity is taken, for operators, and the capacity of one day or slot set apart.
 
-Where the contract is silent: `admission`, `from` and `to` must be given, for at most 92 days; an admission that the
+Where the contract is silent: `admission`, `from` and `to` must be given, for at most two years; an admission that the
 catalog does not have any more is listed as long as something was ever taken or set of it, and cannot be set. Any day
 can be set, closed ones too. How a day or slot is shown: `domain/allotment/standing.py`.
 """
@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 
 CAPACITY_BODY = Reader(CapacityBody)
 
+MOST_DAYS = 732
+
 
 class AllotmentAnswer(Struct, frozen=True, rename="camel"):
     """A day, or a slot of it. `capacity`, `free`: null where unlimited. `held`: by Drafts and orders being issued."""
@@ -61,11 +63,11 @@ async def list_allotments(call: Call) -> web.Response:
     admission = _admission(call, name) if name is not None else None
     if name is not None and admission is None and not await call.services.allotments.is_known(name):
         faults.append(Fault("/admission", "unknown_admission", "The catalog has no such admission."))
-    asked = query_range(call, faults)
+    asked = query_range(call, faults, MOST_DAYS)
     if name is None or asked is None or faults:
         raise validation_failed(FaultReport(tuple(faults)))
     standings = await call.services.allotments.standings([name], asked.first, asked.last)
-    # A row a minute of three months, if somebody asks for that: too long for the event loop.
+    # Two years of a slot each quarter of an hour, if somebody asks for that: too long for the event loop.
     return await asyncio.to_thread(
         lambda: json_answer(
             AllotmentsAnswer([_answer(shown) for shown in allotments(name, admission, asked.days, standings)])

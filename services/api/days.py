@@ -13,8 +13,6 @@ from domain.faults import Fault
 if TYPE_CHECKING:
     from services.api.call import Call
 
-MOST_DAYS = 92
-
 
 class DayRange(NamedTuple):
     """From the first to the last day, both included."""
@@ -34,15 +32,15 @@ def parse_day(text: str) -> date | None:
     return None
 
 
-def query_range(call: Call, faults: list[Fault]) -> DayRange | None:
+def query_range(call: Call, faults: list[Fault], most_days: int) -> DayRange | None:
     """The query's `from` and `to`; None where something is wrong with them, which is added to the faults."""
     first, last = _query_day(call, "from", faults), _query_day(call, "to", faults)
     if first is None or last is None:
         return None
     if last < first:
         faults.append(Fault("/to", "out_of_range", "to is not before from: both days count."))
-    elif (last - first).days >= MOST_DAYS:
-        faults.append(Fault("/to", "out_of_range", f"from and to are at most {MOST_DAYS} days, both counted."))
+    elif (last - first).days >= most_days:
+        faults.append(Fault("/to", "out_of_range", f"from and to are at most {most_days} days, both counted."))
     else:
         return DayRange(first, last)
     return None

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from datetime import datetime
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 from uuid import UUID
 
 import msgspec
@@ -31,6 +32,10 @@ from services.ordering.orders import SavedOrder
 
 if TYPE_CHECKING:
     from infra.event_store.recorder import LogRow
+
+
+# Up to the second, its fraction to the microsecond, the zone. Stricter than msgspec, which takes zones without a colon.
+_RFC_3339: Final = re.compile(r"([0-9-]{10}[Tt][0-9:]{8})(?:(\.[0-9]{1,6})[0-9]*)?([Zz]|[+-][0-9]{2}:[0-9]{2})\Z")
 
 
 class EventAnswer(Struct, frozen=True, rename="camel"):
@@ -142,13 +147,14 @@ def _moment(call: Call) -> datetime | None:
 
 
 def query_moment(call: Call, name: str, text: str) -> datetime:
-    """A timestamp of the query; its `+` may have become a space on the way. Raises Problem 400."""
-    moment: datetime | None = None
-    with suppress(msgspec.ValidationError):
-        moment = msgspec.convert(text.replace(" ", "+"), datetime)
-    if moment is None or moment.tzinfo is None:
-        call.query_fault(name, "bad_format", f"{name} is an RFC 3339 timestamp with a time zone.")
-    return moment
+    """A timestamp of the query; its `+` may have become a space on the way. Raises Problem 400.
+
+    What is finer than a microsecond is left out, not rounded: a bound must not move past what lies behind it.
+    """
+    if written := _RFC_3339.match(text.replace(" ", "+")):
+        with suppress(msgspec.ValidationError):
+            return msgspec.convert("".join(written.groups("")), datetime)
+    call.query_fault(name, "bad_format", f"{name} is an RFC 3339 timestamp with a time zone.")
 
 
 OPERATIONS = (

@@ -53,8 +53,8 @@ class KeyAnswer(Struct, frozen=True, rename="camel", kw_only=True):
 
 
 async def post_partner_key(call: Call) -> web.Response:
-    partner_id = await _partner(call)
     reading = PARTNER_KEY_BODY.read(call.body)
+    partner_id = await _partner(call)
     if reading.faults:
         raise validation_failed(reading.report())
     return await _made(call, "partner", reading.value.name, partner_id)

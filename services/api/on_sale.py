@@ -32,6 +32,9 @@ CACHE_CONTROL = "private, no-cache"
 """Kept by who asked, and asked for again by its ETag: prices are never shown late."""
 
 
+MOST_DAYS = 92
+
+
 class AvailableAnswer(Struct, frozen=True, rename="camel"):
     """How much is there on a day, or in a slot of it; null is unlimited. Of a package: whole packages."""
 
@@ -65,7 +68,7 @@ async def get_availability(call: Call) -> web.Response:
     catalog, item = await _item(call, item_number) if item_number is not None else (None, None)
     if item_number is not None and item is None:
         faults.append(Fault("/itemNumber", "unknown_item", "The catalog has no such item."))
-    asked = query_range(call, faults)
+    asked = query_range(call, faults, MOST_DAYS)
     if catalog is None or item is None or asked is None:
         raise validation_failed(FaultReport(tuple(faults)))
     standings = await call.services.allotments.standings(admissions_needed(catalog, item), asked.first, asked.last)

@@ -29,7 +29,13 @@ from services.api.operation import PARTNER, READER, Operation
 from services.api.order_access import answered, command_context, problem_of_refusal, replay, unchanged, visible
 from services.api.order_answer import OrderAnswer
 from services.api.problems import Problem, not_found, validation_failed
-from services.api.submission import ORDER_BODY, accepted_content, ensure_may_order_for, ensure_not_disabled
+from services.api.submission import (
+    ORDER_BODY,
+    accepted_content,
+    ensure_may_order_for,
+    ensure_not_disabled,
+    look_before_refusing,
+)
 from services.issuer.patience import answered as answered_by_issuer
 from services.ordering.ordering import KeyUse, KeyUsedMeanwhile
 from services.ordering.orders import LoadedOrder, SavedOrder
@@ -94,6 +100,7 @@ async def replace_order(call: Call) -> web.Response:
         order_id = call.uuid("orderId")
         current = visible(call, (await call.services.orders.load_one(order_id)).state)
         content = await accepted_content(call, reading, current.order.partner_id)
+        await look_before_refusing(call, current.order.partner_id)
 
         def decision(loaded: LoadedOrder) -> Sequence[OrderEvent]:
             order = visible(call, loaded.state)

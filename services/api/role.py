@@ -104,7 +104,7 @@ async def api_role(platform: Platform, listening: socket.socket, public_url: str
 async def health_only(platform: Platform, listening: socket.socket, public_url: str) -> AsyncIterator[None]:
     """What a process without the role `api` serves where it was given a port."""
     operations = _operations(platform, (*health.OPERATIONS, *metrics.OPERATIONS))
-    async with _served(api_services(platform, public_url), operations, "", listening):
+    async with _served(api_services(platform, public_url), operations, platform.settings.public_path, listening):
         yield
 
 

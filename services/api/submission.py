@@ -31,6 +31,12 @@ async def ensure_may_order_for(call: Call, reading: Reading[OrderBody]) -> None:
         ensure_not_disabled(call, named)
 
 
+async def look_before_refusing(call: Call, partner_id: UUID) -> None:
+    """A partner that was disabled may be active again by what another process has done."""
+    if call.services.directory.is_disabled(partner_id):
+        await call.services.directory.refresh()
+
+
 def ensure_not_disabled(call: Call, partner_id: UUID) -> None:
     """Nobody creates or replaces for a disabled partner, an operator neither. Raises Problem 403."""
     if call.services.directory.is_disabled(partner_id):

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 _LOST = "Restore the right master key from your backup of it: without it, the guests' fields cannot be read again."
 
+SHORTEST_KEY = 16
+"""Characters that nobody guesses, if they are drawn by chance."""
+
 _ANY_KEY = "select originator_id, master_key_id, wrapped_key from stream_keys where master_key_id = %s limit 1"
 _OTHER_KEY = "select master_key_id from stream_keys where master_key_id <> %s limit 1"
 _SOME_KEY = "select true from stream_keys limit 1"
@@ -67,6 +70,9 @@ async def of_operators(settings: Settings, directory: Directory) -> Finding:
     if not (made or given or kept):
         advice = "Run `channel-manager key create --scope operator --name …`, or set OTA_CM_OPERATOR_KEY."
         return warn("operator key", "there is none: nobody can use the operators' API", advice)
+    if settings.operator_key is not None and len(settings.operator_key) < SHORTEST_KEY:
+        advice = "Make a longer one: whoever guesses it may do everything. `openssl rand -hex 32` gives one."
+        return warn("operator key", f"in the settings, of {len(settings.operator_key)} characters", advice)
     sources = {"in the settings": given, "in its file": kept and not given, f"{made} in the store": bool(made)}
     return ok("operator key", ", ".join(source for source, there in sources.items() if there))
 

@@ -63,7 +63,7 @@ def verdict(tried: int, status: int | None, waits: Sequence[float], chance: floa
 
 
 def parse_waits(text: str) -> tuple[float, ...]:
-    """The waits of `OTA_CM_WEBHOOK_RETRY_SECONDS`: seconds, comma-separated, each above 0 and at most 30 days.
+    """The waits of `OTA_CM_WEBHOOK_RETRY_SECONDS`: seconds, comma-separated, each at least 0 and at most 30 days.
 
     Raises ValueError with a line that names the bad part.
     """
@@ -73,7 +73,7 @@ def parse_waits(text: str) -> tuple[float, ...]:
             wait = float(part)
         except ValueError:
             raise ValueError(f"{part.strip()!r} is not a number of seconds") from None
-        if not (math.isfinite(wait) and 0 < wait <= _LONGEST_WAIT):
-            raise ValueError(f"{part.strip()!r} is not above 0 and at most {_LONGEST_WAIT:.0f} seconds")
+        if not (math.isfinite(wait) and 0 <= wait <= _LONGEST_WAIT):
+            raise ValueError(f"{part.strip()!r} is not at least 0 and at most {_LONGEST_WAIT:.0f} seconds")
         waits.append(wait)
     return tuple(waits)

@@ -82,9 +82,9 @@ async def test_a_closed_day_is_listed_with_nothing_free(api: Api) -> None:
     ]
 
 
-async def test_a_range_has_at_most_92_days_and_both_count(api: Api) -> None:
-    assert len(await _rows(api, "MAIN", TODAY, TODAY + timedelta(days=91))) == 92
-    assert (await _list(api, "MAIN", TODAY, TODAY + timedelta(days=92))).faults == [("/to", "out_of_range")]
+async def test_a_range_has_at_most_two_years(api: Api) -> None:
+    assert len(await _rows(api, "MAIN", TODAY, TODAY + timedelta(days=731))) == 732
+    assert (await _list(api, "MAIN", TODAY, TODAY + timedelta(days=732))).faults == [("/to", "out_of_range")]
     last = date(9999, 12, 31)
     assert [row["visitDate"] for row in await _rows(api, "MAIN", last, last)] == ["9999-12-31"]
 

@@ -81,6 +81,11 @@ def test_nobody_who_may_operate(dsn: str) -> None:
     assert state_of("operator key", dsn, OTA_CM_OPERATOR_KEY="") == "warn"
 
 
+def test_a_key_that_may_be_guessed(dsn: str) -> None:
+    found = examined(dsn, OTA_CM_OPERATOR_KEY="operator-key")["operator key"]
+    assert (found.state, found.finding) == ("warn", "in the settings, of 12 characters")
+
+
 def test_a_position_that_is_gone(dsn: str, monkeypatch: pytest.MonkeyPatch) -> None:
     _store_events(dsn, 12)
     assert examined(dsn)["positions"].finding == "1 to 12 without a gap"

@@ -224,7 +224,19 @@ async def test_a_partner_has_orders_until_all_are_removed(store: Store) -> None:
     assert await any_order_of_partner(store.reads, PARTNER)
     await store.settle(order)
     await store.cancel(order)
+    assert not await any_order_of_partner(store.reads, PARTNER)  # whether the table knows or not
     await store.project()
+    assert not await any_order_of_partner(store.reads, PARTNER)
+
+
+async def test_an_order_that_came_and_went_while_the_table_was_behind_does_not_count(store: Store) -> None:
+    kept, gone = await store.submit(payment_reference=None), await store.submit(payment_reference=None)
+    assert await any_order_of_partner(store.reads, PARTNER)
+    for order in (kept, gone):
+        await store.settle(order)
+    await store.cancel(gone)
+    assert await any_order_of_partner(store.reads, PARTNER)
+    await store.cancel(kept)
     assert not await any_order_of_partner(store.reads, PARTNER)
 
 

@@ -58,6 +58,20 @@ def test_a_component_without_a_visit_of_its_own_is_visited_with_the_line() -> No
     assert package_faults(visitDate="2026-12-25", componentSchedule=[entry()]) == []
 
 
+@pytest.mark.parametrize(
+    ("broken", "place"),
+    [
+        ({"componentSchedule": "x"}, "componentSchedule"),
+        ({"wallet": "x"}, "wallet"),
+        ({"wallet": {"componentSchedule": "x"}}, "wallet/componentSchedule"),
+    ],
+)
+def test_where_the_schedule_cannot_be_read_nothing_is_said_of_what_it_might_leave_out(
+    broken: dict[str, Any], place: str
+) -> None:
+    assert package_faults(visitTime="12:00:00", **broken) == [(place, "wrong_type")]
+
+
 def test_a_package_is_sold_on_its_own_days_whatever_is_said_of_its_components() -> None:
     tour, package = CATALOG.items[1], CATALOG.items[4]
     sold = replace(package, sale_from=date(2026, 12, 1), sale_to=date(2026, 12, 31))

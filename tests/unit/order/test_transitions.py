@@ -6,6 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from domain.order.commands import CancelOrder, ConfirmOrder, DeferIssuance, RecordIssuance, ResumeIssuance
+from domain.order.decide import decide
 from domain.order.events import (
     IssuanceDeferred,
     IssuanceResumed,
@@ -200,6 +201,15 @@ def test_the_partner_and_its_reference_cannot_be_changed(status: str) -> None:
     given.when(replace(REPLACE, partner_id=OTHER_JOB)).then_refused(IdentityImmutable, field="partnerId")
     another = replace(REPLACE, sell_to_order_reference="ANOTHER")
     given.when(another).then_refused(IdentityImmutable, field="sellToOrderReference", code="immutable_field")
+
+
+def test_a_reference_typed_in_another_way_is_the_same_reference() -> None:
+    identity = replace(IDENTITY, sell_to_order_reference="caf\u00e9")
+    state = replace(state_after("Error"), order=identity)
+    command = replace(REPLACE, sell_to_order_reference="cafe\u0301")
+    replaced = order.after(decide(state, command), state)
+    assert isinstance(replaced, Submitted)
+    assert replaced.order == identity
 
 
 # What the saga repeats, or learns too late

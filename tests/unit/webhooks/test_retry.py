@@ -58,10 +58,10 @@ def test_no_waits_means_one_attempt() -> None:
 
 def test_waits_are_read_from_a_setting() -> None:
     assert parse_waits("5, 300,1800") == (5, 300, 1800)
-    assert parse_waits("0.25") == (0.25,)
+    assert parse_waits("0.25, 0") == (0.25, 0)
 
 
-@pytest.mark.parametrize("text", ["", "5,", "a", "5;6", "0", "-1", "nan", "inf", "2592001"])
+@pytest.mark.parametrize("text", ["", "5,", "a", "5;6", "-1", "nan", "inf", "2592001"])
 def test_a_bad_setting_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="is not"):
         parse_waits(text)
