@@ -21,7 +21,7 @@ from aiohttp import ClientSession
 
 from domain.api_key import KEY_RANDOM_BYTES, key_text
 from infra.logs import configure
-from services.cli.output import screen
+from services.cli.output import say_json, screen
 from services.cli.running import CANNOT_START, fail, run
 from services.demo.endpoint import Endpoint
 from services.demo.guest import Guest
@@ -71,12 +71,13 @@ class _Stopped(Exception):
     type=click.Path(file_okay=False, path_type=Path),
     help="where tickets are kept as page and PDF, in place of a new temporary folder.",
 )
-def command(kafka: str | None, tickets: Path | None) -> None:
+@click.option("--json", "as_json", is_flag=True, help="Print the steps with their times; the story goes to stderr.")
+def command(kafka: str | None, tickets: Path | None, *, as_json: bool) -> None:
     """Walk through the life of an order, on a service and a database of its own. Needs nothing, keeps some tickets."""
     if isinstance(sys.stdout, TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # a name that the terminal cannot show is no reason to fail
     began = time.perf_counter()
-    narrator = Narrator(screen())
+    narrator = Narrator(screen(stderr=as_json))
     try:
         with _folder() as folder:
             _tell(narrator, folder, kafka, tickets)
@@ -86,8 +87,10 @@ def command(kafka: str | None, tickets: Path | None) -> None:
         fail(f"{folder} could not be removed")
     seconds = time.perf_counter() - began
     narrator.close(
-        f"All {narrator.steps} steps went as expected, in {seconds:.1f} s. Everything is stopped and removed."
+        f"All {len(narrator.steps)} steps went as expected, in {seconds:.1f} s. Everything is stopped and removed."
     )
+    if as_json:
+        say_json({"steps": [step._asdict() for step in narrator.steps], "seconds": round(seconds, 1)})
 
 
 def _tell(narrator: Narrator, folder: Path, kafka: str | None, tickets: Path | None) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import statistics
 import textwrap
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from rich.text import Text
 
@@ -28,13 +28,22 @@ _COLOURS = {
 _COLOURED = re.compile("|".join(_COLOURS))
 
 
+class Step(NamedTuple):
+    """One that was told: what was sent, what came, and how long that took."""
+
+    chapter: str
+    request: str
+    came: str
+    milliseconds: float
+
+
 class Narrator:
-    """Prints the story. `steps`: how many were told."""
+    """Prints the story. `steps`: those told so far."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
-        self._chapters = 0
-        self.steps = 0
+        self._chapters: list[str] = []
+        self.steps: list[Step] = []
 
     def title(self, title: str, introduction: str) -> None:
         self._print(Text(title, style="bold"))
@@ -42,9 +51,9 @@ class Narrator:
         self._print(Text(_wrapped(introduction)))
 
     def chapter(self, title: str) -> None:
-        self._chapters += 1
+        self._chapters.append(title)
         self._print(Text())
-        self._print(Text(f"{self._chapters}  {title}", style="bold blue"))
+        self._print(Text(f"{len(self._chapters)}  {title}", style="bold blue"))
 
     def say(self, sentence: str) -> None:
         """Who does what, and why."""
@@ -52,7 +61,7 @@ class Narrator:
 
     def step(self, request: str, came: str, ms: float) -> None:
         """What was sent, what came, and how long that took."""
-        self.steps += 1
+        self.steps.append(Step(self._chapters[-1], request, came, round(ms, 1)))
         line = Text().append(f"     {request:<{_REQUEST_COLUMNS}}", style="dim")
         line.append_text(_coloured(f"{came:<{_CAME_COLUMNS}}"))
         line.append(f"{ms:>{_MS_COLUMNS},.1f} ms", style="bold")

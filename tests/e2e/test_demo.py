@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -81,12 +82,17 @@ def test_the_walk_through_shows_every_step_with_its_time_and_leaves_the_tickets(
     assert f"kept: {pdf}" in told
 
 
-def test_the_tickets_are_kept_where_one_wants_them(temporary: Path) -> None:
+def test_a_program_is_given_the_steps_and_the_tickets_where_it_wants_them(temporary: Path) -> None:
     wanted = temporary / "new" / "here"
-    demo = start(temporary, "-m", "services", "demo", "--save", str(wanted))
-    _, errors = demo.communicate(timeout=90)
+    demo = start(temporary, "-m", "services", "demo", "--json", "--save", str(wanted))
+    output, story = demo.communicate(timeout=90)
 
-    assert (demo.returncode, errors) == (0, "")
+    assert demo.returncode == 0, story
+    told = json.loads(output)
+    assert [f"{step['request']} {step['came']}" for step in told["steps"]] == steps_of(story)
+    assert len(told["steps"]) == len(STEPS)
+    assert {step["chapter"] for step in told["steps"]} > {"The museum opens its shop"}
+    assert 0 < sum(step["milliseconds"] for step in told["steps"]) / 1000 <= told["seconds"]
     assert sorted(file.name for file in wanted.iterdir()) == ["tickets.html", "tickets.pdf"]
     assert list(temporary.iterdir()) == [temporary / "new"]
 
