@@ -47,6 +47,12 @@ async def test_faults_in_a_key_are_told(api: Api) -> None:
     ]
 
 
+async def test_what_is_no_json_is_told_before_what_the_path_names(api: Api) -> None:
+    nobody = "21e8c1d2-3f4a-4c5b-9e6d-7f8a9b0c1d2e"
+    for body, code in ((b"{", "malformed_json"), ({"name": 5}, "resource_not_found")):
+        assert (await api.call("POST", f"/admin/partners/{nobody}/keys", body)).code == code
+
+
 async def test_a_partner_has_its_own_keys_only(api: Api) -> None:
     first, second = await api.partner(), await api.partner()
     await api.partner_key(first)

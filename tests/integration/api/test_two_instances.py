@@ -50,7 +50,8 @@ async def test_a_partner_disabled_on_one_instance_orders_on_none(api: Api, other
     await publish_catalog(api)
     partner_id = await api.partner()
     key = await api.partner_key(partner_id)
-    assert (await submit(other, partner_id, "R-0", key=key)).status == 201
+    first = await submit(other, partner_id, "R-0", key=key)
+    assert first.status == 201
     assert (await api.call("PATCH", f"/admin/partners/{partner_id}", {"active": False})).status == 200
     number = 0
     async with asyncio.timeout(EVERYWHERE_WITHIN_SECONDS):
@@ -58,6 +59,9 @@ async def test_a_partner_disabled_on_one_instance_orders_on_none(api: Api, other
             pass
     assert (answer.status, answer.code) == (403, "partner_inactive")
     assert (await api.call("PATCH", f"/admin/partners/{partner_id}", {"active": True})).status == 200
+    # An operator's, who is not asked for a partner of its own: what is in flight is looked at after the partner.
+    replacing = await other.call("PUT", f"/channelManager/{first.body['orderId']}", {})
+    assert (replacing.status, replacing.code) == (409, "order_in_flight")
     assert (await submit(other, partner_id, "R-again", key=key)).status == 201
 
 
