@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Collection
-from datetime import datetime
 from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
@@ -17,7 +16,7 @@ import structlog
 from infra.postgres.connections import Connection, translated_faults, within
 from infra.postgres.errors import DatabaseUnavailable
 from infra.postgres.leases import Lease
-from projections.webhook_left_behind import release_forgotten, release_of_the_dead, server_start
+from projections.webhook_left_behind import ServerLife, release_forgotten, release_of_the_dead, server_life
 from services.webhooks.marks import STATEMENT_SECONDS
 
 if TYPE_CHECKING:
@@ -35,7 +34,7 @@ _log = structlog.get_logger()
 class Living:
     """`owner`: the sender's name in the leases of deliveries. `held`: those that it knows of.
 
-    `on_restart`: called when the server has started again, and may have forgotten what it had committed last.
+    `on_restart`: called when the server has crashed or started again, and may have forgotten what it committed last.
     """
 
     def __init__(
@@ -46,14 +45,14 @@ class Living:
         self._held = held
         self._on_restart = on_restart
         self._lease = Lease(pool, f"{_LEASES}{owner}", owner, _LEASE_SECONDS)
-        self._server_start: datetime | None = None
+        self._server_life: ServerLife | None = None
 
     async def begin(self) -> None:
         """Before the first delivery is leased to this owner. Raises DatabaseUnavailable."""
         await self._lease.acquire()
         with translated_faults():
             async with self._pool.connection() as conn:
-                self._server_start = await within(conn, server_start(conn), STATEMENT_SECONDS)
+                self._server_life = await within(conn, server_life(conn), STATEMENT_SECONDS)
 
     async def run(self) -> None:
         """Live, and look each second what was left behind; until cancelled."""
@@ -76,10 +75,10 @@ class Living:
 
     async def _release(self, conn: Connection) -> int:
         released = await release_of_the_dead(conn, _LEASES)
-        began = await server_start(conn)
-        if began != self._server_start:
+        life = await server_life(conn)
+        if life != self._server_life:
             # A server that crashed may have lost marks and rows, which it commits without waiting for the disk.
             released += await release_forgotten(conn, self._owner, self._held())
             self._on_restart()
-            self._server_start = began
+            self._server_life = life
         return released

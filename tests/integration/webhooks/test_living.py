@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import datetime, timedelta
+import asyncio
+import signal
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, suppress
 from uuid import UUID
 
 import pytest
 
-from infra.postgres.connections import Connection, Pool
-from projections.webhook_left_behind import server_start
-from services.webhooks import living
+from infra.postgres.connections import Connection, Pool, open_pool
+from infra.postgres.errors import DatabaseUnavailable
 from services.webhooks.living import Living
+from tests.integration.event_store.own_server import OwnServer, running_own_server
 from tests.integration.webhooks.queue import enqueue, new_delivery, row
 
 FIRST = UUID(int=1)
@@ -57,26 +59,59 @@ async def test_leases_of_other_kinds_are_left_alone(pool: Pool, conn: Connection
     assert await cursor.fetchone() == (7,)
 
 
-async def test_what_a_server_forgot_that_crashed_is_due_at_once(
-    pool: Pool, conn: Connection, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def own_server() -> Iterator[OwnServer]:
+    with running_own_server() as server:
+        yield server
+
+
+@asynccontextmanager
+async def _pool(server: OwnServer) -> AsyncIterator[Pool]:
+    opened = await open_pool(server.dsn, application_name="test", min_size=1, max_size=2)
+    try:
+        yield opened
+    finally:
+        await opened.close()
+
+
+async def _killed(server: OwnServer, pool: Pool, whole: bool) -> None:
+    """One session, after whose crash the server recovers under the same first process; or all of it."""
+    async with pool.connection() as conn:
+        session = conn.info.backend_pid
+    if whole:
+        await asyncio.to_thread(server.kill_postmaster)
+    else:
+        assert await asyncio.to_thread(server.processes.signal, session, signal.SIGKILL)
+    await asyncio.to_thread(server.server.ensure)
+
+
+@pytest.mark.parametrize("whole", [False, True])
+async def test_what_a_server_forgot_that_crashed_is_due_at_once(own_server: OwnServer, whole: bool) -> None:
     """A mark that was lost with it leaves the row leased, although the sender has let go of it."""
     forgotten, in_hand, others = new_delivery(FIRST), new_delivery(FIRST), new_delivery(FIRST)
-    await enqueue(conn, [forgotten, in_hand], "alive", 60)
-    await enqueue(conn, [others], "another", 60)
     restarts: list[str] = []
-    alive = await _begun(pool, "alive", in_hand.id, on_restart=lambda: restarts.append("told"))
-    assert await alive.look() == 0
-    assert restarts == []
-    began = await server_start(conn)
+    async with _pool(own_server) as pool:
+        alive = await _begun(pool, "alive", in_hand.id, on_restart=lambda: restarts.append("told"))
+        async with pool.connection() as conn:
+            await enqueue(conn, [forgotten, in_hand], "alive", 60)
+            await enqueue(conn, [others], "another", 60)
+            await conn.execute("checkpoint")  # what stays leased is on the disk
+        assert await alive.look() == 0
+        assert restarts == []
+        await _killed(own_server, pool, whole)
+        assert await _once_it_is_back(alive.look) == 1
+        assert restarts == ["told"]
+        async with pool.connection() as conn:
+            assert (await row(conn, forgotten.id)).lease_owner is None
+            assert (await row(conn, in_hand.id)).lease_owner == "alive"
+            assert (await row(conn, others.id)).lease_owner == "another"
+        assert await alive.look() == 0
+        assert restarts == ["told"]
 
-    async def started_again(_: Connection) -> datetime:
-        return began + timedelta(seconds=1)
 
-    monkeypatch.setattr(living, "server_start", started_again)
-    assert await alive.look() == 1
-    assert (await row(conn, forgotten.id)).lease_owner is None
-    assert (await row(conn, in_hand.id)).lease_owner == "alive"
-    assert (await row(conn, others.id)).lease_owner == "another"
-    assert await alive.look() == 0
-    assert restarts == ["told"]
+async def _once_it_is_back(look: Callable[[], Awaitable[int]]) -> int:
+    async with asyncio.timeout(30):
+        while True:
+            with suppress(DatabaseUnavailable):
+                return await look()
+            await asyncio.sleep(0.05)
