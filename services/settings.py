@@ -103,7 +103,7 @@ def read_settings(
         port=source.parsed("OTA_CM_PORT", _port, "8080" if roles is not None and "api" in roles else None),
         reuse_port=source.parsed("OTA_CM_REUSE_PORT", _boolean, "false") is True,
         public_url=source.parsed("OTA_CM_PUBLIC_URL", _url),
-        operator_key=source.text("OTA_CM_OPERATOR_KEY"),
+        operator_key=source.parsed("OTA_CM_OPERATOR_KEY", _key),
         catalog=source.parsed("OTA_CM_CATALOG", existing_file),
         pickup_seconds=source.number("OTA_CM_PICKUP_SECONDS", "0"),
         rate_limit=source.parsed("OTA_CM_RATE_LIMIT", _rate_limit, "6000/300"),
@@ -165,6 +165,12 @@ def _url(text: str) -> str:
 def _database_url(text: str) -> str:
     if urlsplit(text).scheme not in {"postgresql", "postgres"}:
         raise ValueError("a URL such as postgresql://user:password@host/database")
+    return text
+
+
+def _key(text: str) -> str:
+    if not re.fullmatch(r"[!-~]+", text):
+        raise ValueError("letters, digits and signs of ASCII without a space: it is sent in a header")
     return text
 
 
