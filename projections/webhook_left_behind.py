@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from datetime import datetime
-from typing import NamedTuple
 from uuid import UUID
 
 from infra.postgres.connections import Connection
@@ -28,27 +26,6 @@ async def release_of_the_dead(conn: Connection, leases: str) -> int:
         prepare=False,
     )
     return cursor.rowcount
-
-
-class ServerLife(NamedTuple):
-    """Another one: the server may have forgotten what it had not yet written to disk.
-
-    `started_at`: of its first process. It outlives the crash of another one (killed for its memory, say), after which
-    the server recovers as from any crash, and counts its figures anew: `counts_since`. (An operator who resets these
-    figures makes a new life of it, too, which does no harm.)
-    """
-
-    started_at: datetime
-    counts_since: datetime | None
-
-
-async def server_life(conn: Connection) -> ServerLife:
-    cursor = await conn.execute(
-        "select pg_postmaster_start_time(), (select stats_reset from pg_stat_bgwriter)", prepare=False
-    )
-    row = await cursor.fetchone()
-    assert row is not None  # noqa: S101 - it always answers
-    return ServerLife(*row)
 
 
 async def release_forgotten(conn: Connection, owner: str, in_hand: Collection[UUID]) -> int:

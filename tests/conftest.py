@@ -33,6 +33,7 @@ from infra.postgres.server_settings import binaries
 from tests import browser as browsers
 from tests.brokers import Broker, broker_in, kafka_settings_of, remove_left, what_is_missing
 from tests.databases import cloned
+from tests.own_server import OwnServer, running_own_server
 
 # On a machine that others use too, how long an example took says nothing of it.
 settings.register_profile("unhurried", deadline=None)
@@ -186,6 +187,13 @@ def empty_dsn(postgres: EmbeddedPostgres) -> Iterator[str]:
     """Connection string of a database of the test's own with nothing in it."""
     with cloned(postgres, "template1") as dsn:
         yield dsn
+
+
+@pytest.fixture
+def own_server() -> Iterator[OwnServer]:
+    """A PostgreSQL of the test's own with the schema in it, to be stopped, frozen and killed."""
+    with running_own_server() as own:
+        yield own
 
 
 @pytest.fixture(scope="session")

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from datetime import date, time
+from functools import partial
 from typing import TYPE_CHECKING
 
 from aiohttp import web
@@ -19,7 +20,6 @@ from domain.allotment.override import AllotmentEvent, AllotmentOverride, decide
 from domain.allotment.request import CapacityBody, capacity_faults, override_capacity
 from domain.allotment.standing import UNTOUCHED, Allotment, allotment, allotments
 from domain.allotment.taking import VisitSlot
-from domain.faults import Fault, FaultReport
 from domain.reading import Reader
 from domain.streams import allotment_stream
 from infra.event_store.group_commit import OutcomeUnknown
@@ -28,6 +28,7 @@ from services.api.days import parse_day, query_range, query_text
 from services.api.json_answer import json_answer
 from services.api.operation import OPERATOR, Operation
 from services.api.problems import not_found, validation_failed
+from services.api.query_faults import QueryFaults
 from services.api.setup_change import changed
 from services.setup.streams import ALLOTMENTS, Stream
 
@@ -57,15 +58,15 @@ class AllotmentsAnswer(Struct, frozen=True):
 
 
 async def list_allotments(call: Call) -> web.Response:
-    faults: list[Fault] = []
-    name = query_text(call, "admission", faults)
+    query = QueryFaults(call)
+    name = query.read(partial(query_text, name="admission"), None)
     await call.services.directory.refresh()
     admission = _admission(call, name) if name is not None else None
     if name is not None and admission is None and not await call.services.allotments.is_known(name):
-        faults.append(Fault("/admission", "unknown_admission", "The catalog has no such admission."))
-    asked = query_range(call, faults, MOST_DAYS)
-    if name is None or asked is None or faults:
-        raise validation_failed(FaultReport(tuple(faults)))
+        query.add("admission", "unknown_admission", "The catalog has no such admission.")
+    asked = query.read(partial(query_range, most_days=MOST_DAYS), None)
+    query.ensure_none()
+    assert name is not None and asked is not None  # noqa: PT018, S101 - else there is a fault
     standings = await call.services.allotments.standings([name], asked.first, asked.last)
     # Two years of a slot each quarter of an hour, if somebody asks for that: too long for the event loop.
     return await asyncio.to_thread(

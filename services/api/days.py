@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from contextlib import suppress
 from datetime import date, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
-from domain.faults import Fault
+from services.api.query_faults import QueryFaults
 
 if TYPE_CHECKING:
     from services.api.call import Call
@@ -32,31 +33,29 @@ def parse_day(text: str) -> date | None:
     return None
 
 
-def query_range(call: Call, faults: list[Fault], most_days: int) -> DayRange | None:
-    """The query's `from` and `to`; None where something is wrong with them, which is added to the faults."""
-    first, last = _query_day(call, "from", faults), _query_day(call, "to", faults)
-    if first is None or last is None:
-        return None
+def query_range(call: Call, most_days: int) -> DayRange:
+    """The query's `from` and `to`. Raises Problem 400 with every fault."""
+    query = QueryFaults(call)
+    first = query.read(partial(_query_day, name="from"), date.min)
+    last = query.read(partial(_query_day, name="to"), date.min)
+    query.ensure_none()
     if last < first:
-        faults.append(Fault("/to", "out_of_range", "to is not before from: both days count."))
-    elif (last - first).days >= most_days:
-        faults.append(Fault("/to", "out_of_range", f"from and to are at most {most_days} days, both counted."))
-    else:
-        return DayRange(first, last)
-    return None
+        call.query_fault("to", "out_of_range", "to is not before from: both days count.")
+    if (last - first).days >= most_days:
+        call.query_fault("to", "out_of_range", f"from and to are at most {most_days} days, both counted.")
+    return DayRange(first, last)
 
 
-def _query_day(call: Call, name: str, faults: list[Fault]) -> date | None:
-    text = query_text(call, name, faults)
-    day = parse_day(text) if text is not None else None
-    if text is not None and day is None:
-        faults.append(Fault(f"/{name}", "bad_format", f"{name} is a date that exists, as YYYY-MM-DD."))
+def _query_day(call: Call, name: str) -> date:
+    day = parse_day(query_text(call, name))
+    if day is None:
+        call.query_fault(name, "bad_format", f"{name} is a date that exists, as YYYY-MM-DD.")
     return day
 
 
-def query_text(call: Call, name: str, faults: list[Fault]) -> str | None:
-    """What the query gives for a parameter that it must have; None where it has none, which is added to the faults."""
+def query_text(call: Call, name: str) -> str:
+    """What the query gives for a parameter that it must have. Raises Problem 400."""
     text = call.query(name)
     if text is None:
-        faults.append(Fault(f"/{name}", "required", f"{name} is required in the query."))
+        call.query_fault(name, "required", f"{name} is required in the query.")
     return text

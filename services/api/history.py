@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable
-from contextlib import suppress
 from datetime import datetime
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 from uuid import UUID
 
 import msgspec
@@ -25,6 +23,7 @@ from infra.event_store.mapper import Actor, StoredState
 from infra.event_store.topics import is_of_order
 from services.api.call import Call
 from services.api.conditions import is_unchanged
+from services.api.moments import query_moment
 from services.api.operation import READER, Operation
 from services.api.order_access import JSON, answered, unchanged
 from services.api.problems import not_found
@@ -32,10 +31,6 @@ from services.ordering.orders import SavedOrder
 
 if TYPE_CHECKING:
     from infra.event_store.recorder import LogRow
-
-
-# Up to the second, its fraction to the microsecond, the zone. Stricter than msgspec, which takes zones without a colon.
-_RFC_3339: Final = re.compile(r"([0-9-]{10}[Tt][0-9:]{8})(?:(\.[0-9]{1,6})[0-9]*)?([Zz]|[+-][0-9]{2}:[0-9]{2})\Z")
 
 
 class EventAnswer(Struct, frozen=True, rename="camel"):
@@ -62,7 +57,7 @@ class _Told(NamedTuple):
 async def order_history(call: Call) -> web.Response:
     order_id = call.uuid("orderId")
     history = await _history(call, order_id)
-    if (moment := _moment(call)) is not None:
+    if (moment := query_moment(call, "asOf")) is not None:
         history = [told for told in history if told.row.recorded_at <= moment]
         if not history:
             raise not_found()
@@ -74,7 +69,7 @@ async def order_history(call: Call) -> web.Response:
 async def order_as_of(call: Call, order_id: UUID) -> web.Response:
     """The order after the last event recorded by `asOf`; 404 before the first and after removal."""
     history = await _history(call, order_id)
-    moment = _moment(call)
+    moment = query_moment(call, "asOf")
     past = [told for told in history if moment is None or told.row.recorded_at <= moment]
     state = _state(past)
     if isinstance(state, Absent | Removed):
@@ -139,22 +134,6 @@ async def _cipher(call: Call, order_id: UUID) -> FieldCipher | None:
 def _exact(moment: datetime) -> str:
     """With microseconds: `asOf` with what is shown here includes the event."""
     return moment.isoformat(timespec="microseconds").replace("+00:00", "Z")
-
-
-def _moment(call: Call) -> datetime | None:
-    text = call.query("asOf")
-    return None if text is None else query_moment(call, "asOf", text)
-
-
-def query_moment(call: Call, name: str, text: str) -> datetime:
-    """A timestamp of the query; its `+` may have become a space on the way. Raises Problem 400.
-
-    What is finer than a microsecond is left out, not rounded: a bound must not move past what lies behind it.
-    """
-    if written := _RFC_3339.match(text.replace(" ", "+")):
-        with suppress(msgspec.ValidationError):
-            return msgspec.convert("".join(written.groups("")), datetime)
-    call.query_fault(name, "bad_format", f"{name} is an RFC 3339 timestamp with a time zone.")
 
 
 OPERATIONS = (

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import date, time
+from functools import partial
 from typing import TYPE_CHECKING
 
 from aiohttp import web
@@ -17,12 +18,12 @@ from msgspec import Struct
 from domain.allotment.availability import admissions_needed, availability
 from domain.catalog.on_sale import CatalogOnSale, on_sale
 from domain.catalog.time_zones import time_zone
-from domain.faults import Fault, FaultReport
 from services.api.conditions import etag, is_unchanged
 from services.api.days import query_range, query_text
 from services.api.json_answer import json_answer
 from services.api.operation import PARTNER, Operation
-from services.api.problems import not_found, validation_failed
+from services.api.problems import not_found
+from services.api.query_faults import QueryFaults
 
 if TYPE_CHECKING:
     from domain.catalog.items import Catalog, Item
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
 
 CACHE_CONTROL = "private, no-cache"
 """Kept by who asked, and asked for again by its ETag: prices are never shown late."""
-
 
 MOST_DAYS = 92
 
@@ -63,14 +63,14 @@ async def get_items_on_sale(call: Call) -> web.Response:
 
 
 async def get_availability(call: Call) -> web.Response:
-    faults: list[Fault] = []
-    item_number = query_text(call, "itemNumber", faults)
+    query = QueryFaults(call)
+    item_number = query.read(partial(query_text, name="itemNumber"), None)
     catalog, item = await _item(call, item_number) if item_number is not None else (None, None)
     if item_number is not None and item is None:
-        faults.append(Fault("/itemNumber", "unknown_item", "The catalog has no such item."))
-    asked = query_range(call, faults, MOST_DAYS)
-    if catalog is None or item is None or asked is None:
-        raise validation_failed(FaultReport(tuple(faults)))
+        query.add("itemNumber", "unknown_item", "The catalog has no such item.")
+    asked = query.read(partial(query_range, most_days=MOST_DAYS), None)
+    query.ensure_none()
+    assert catalog is not None and item is not None and asked is not None  # noqa: PT018, S101 - else there is a fault
     standings = await call.services.allotments.standings(admissions_needed(catalog, item), asked.first, asked.last)
     return await asyncio.to_thread(
         lambda: json_answer(

@@ -12,8 +12,8 @@ from domain.order.state import STATUSES
 from projections.order_list import ListedOrder, OrderFilters
 from projections.page_key import PageKeyInvalid
 from services.api.call import forbidden, parse_uuid
-from services.api.history import query_moment
 from services.api.json_answer import json_answer
+from services.api.moments import query_moment
 from services.api.operation import READER, Operation
 from services.api.order_access import expires
 from services.api.order_answer import SummaryAnswer, summary_answer
@@ -22,8 +22,6 @@ from services.api.problems import not_found
 from services.api.query_faults import QueryFaults
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from services.api.call import Call
 
 _TRUE = frozenset({"true", "1"})
@@ -32,18 +30,19 @@ _FALSE = frozenset({"false", "0", ""})
 
 async def list_orders(call: Call) -> web.Response:
     partner_id = await _partner(call)
-    with QueryFaults(call) as query:
-        filters = OrderFilters(
-            partner_id=partner_id,
-            statuses=query.read(_statuses, frozenset()),
-            sell_to_order_reference=call.query("sellToOrderReference"),
-            buy_from_order_reference=call.query("buyFromOrderReference"),
-            received_from=query.read(partial(_moment, name="receivedAtFrom"), None),
-            received_to=query.read(partial(_moment, name="receivedAtTo"), None),
-        )
-        size = query.read(page_size, 0)
-        last_row_version = query.read(_last_row_version, None)
-        is_sync = query.read(_sync, False) or last_row_version is not None
+    query = QueryFaults(call)
+    filters = OrderFilters(
+        partner_id=partner_id,
+        statuses=query.read(_statuses, frozenset()),
+        sell_to_order_reference=call.query("sellToOrderReference"),
+        buy_from_order_reference=call.query("buyFromOrderReference"),
+        received_from=query.read(partial(query_moment, name="receivedAtFrom"), None),
+        received_to=query.read(partial(query_moment, name="receivedAtTo"), None),
+    )
+    size = query.read(page_size, 0)
+    last_row_version = query.read(_last_row_version, None)
+    is_sync = query.read(_sync, False) or last_row_version is not None
+    query.ensure_none()
     key = call.query(PAGE_KEY) or ""
     orders = call.services.order_list
     try:
@@ -88,11 +87,6 @@ def _statuses(call: Call) -> frozenset[str]:
     if not statuses <= set(STATUSES):
         call.query_fault("status", "unknown_value", f"status is any of {', '.join(STATUSES)}, comma-separated.")
     return statuses
-
-
-def _moment(call: Call, name: str) -> datetime | None:
-    text = call.query(name)
-    return None if text is None else query_moment(call, name, text)
 
 
 def _sync(call: Call) -> bool:

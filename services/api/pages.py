@@ -59,9 +59,10 @@ def newest_first(
     call: Call, rows: Iterable[Row], place: Callable[[Row], Place], answer: Callable[[Row], Answer]
 ) -> Page[Answer]:
     """The page that the call asks for, of rows that are all in memory. Raises Problem 400."""
-    with QueryFaults(call) as query:
-        size = query.read(page_size, 0)
-        after = query.read(_place_asked, None)
+    query = QueryFaults(call)
+    size = query.read(page_size, 0)
+    after = query.read(_place_asked, None)
+    query.ensure_none()
     left = sorted((row for row in rows if after is None or place(row) < after), key=place, reverse=True)
     shown = left[:size]
     next_key = _key(call, place(shown[-1])) if len(left) > size else ""

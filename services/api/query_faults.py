@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from types import TracebackType
-from typing import TYPE_CHECKING, Self, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from domain.faults import Fault, FaultReport
 from services.api.problems import Problem, validation_failed
@@ -16,23 +15,14 @@ Value = TypeVar("Value")
 
 
 class QueryFaults:
-    """`with QueryFaults(call) as query:` each parameter by `query.read`; at the end Problem 400 with every fault."""
+    """Of a call whose query has several parameters: each is read by `read`, and what is wrong is told at the end."""
 
     def __init__(self, call: Call) -> None:
         self._call = call
         self._faults: list[Fault] = []
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if error is None and self._faults:
-            raise validation_failed(FaultReport(tuple(self._faults)))
-
     def read(self, reader: Callable[[Call], Value], otherwise: Value) -> Value:
-        """What the reader finds; `otherwise` stands for what cannot be read, and is never used."""
+        """What the reader finds; where it raises Problem 400, its faults are kept, and `otherwise` stands for it."""
         try:
             return reader(self._call)
         except Problem as problem:
@@ -40,3 +30,12 @@ class QueryFaults:
                 raise
             self._faults += problem.faults
             return otherwise
+
+    def add(self, name: str, code: str, message: str) -> None:
+        """A fault of a parameter that can be read."""
+        self._faults.append(Fault(f"/{name}", code, message))
+
+    def ensure_none(self) -> None:
+        """Raises Problem 400 with every fault."""
+        if self._faults:
+            raise validation_failed(FaultReport(tuple(self._faults)))

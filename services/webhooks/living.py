@@ -16,7 +16,8 @@ import structlog
 from infra.postgres.connections import Connection, translated_faults, within
 from infra.postgres.errors import DatabaseUnavailable
 from infra.postgres.leases import Lease
-from projections.webhook_left_behind import ServerLife, release_forgotten, release_of_the_dead, server_life
+from infra.postgres.server_life import ServerLife, server_life
+from projections.webhook_left_behind import release_forgotten, release_of_the_dead
 from services.webhooks.marks import STATEMENT_SECONDS
 
 if TYPE_CHECKING:

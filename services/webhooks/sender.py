@@ -12,7 +12,6 @@ import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
@@ -31,9 +30,9 @@ from projections.webhook_deliveries import (
 )
 from services.phases import together
 from services.webhooks.attempt import Answer, recorded
-from services.webhooks.client import ATTEMPT_SECONDS
 from services.webhooks.endpoints import Destinations, Endpoint
 from services.webhooks.lane import Held, Lane
+from services.webhooks.limits import Limits
 from services.webhooks.marks import STATEMENT_SECONDS, Connections, Marks
 from services.webhooks.retry import CONTRACT_WAITS, Delivered, Gone, Verdict, verdict
 from services.webhooks.signing import signed_headers
@@ -42,43 +41,11 @@ from services.webhooks.traced import attempt_in_trace
 if TYPE_CHECKING:
     from infra.telemetry.traces import Traces
 
-LEASE_SECONDS: Final = 60.0
-"""How long deliveries are leased; whoever writes rows for this sender leases them as long."""
-
 _POLL_SECONDS: Final = 1.0
 _NOTHING_TAKEN_SECONDS: Final = 0.05
 _UNKNOWN_SECONDS: Final = 2.0
 
 _log = structlog.get_logger()
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """How much at once. `at_once` to `taken_each`: for an endpoint; `held`, `taken`: for all of them.
-
-    `at_once_quick`: to an endpoint that keeps up. One that hangs may not hold as many connections.
-
-    `attempt_seconds` is the session's time-out. A delivery whose lease would end before its attempt is not started.
-    """
-
-    at_once: int = 8
-    at_once_quick: int = 32
-    queued: int = 1_000
-    held: int = 20_000
-    taken_each: int = 100
-    taken: int = 1_000
-    lease_seconds: float = LEASE_SECONDS
-    attempt_seconds: float = ATTEMPT_SECONDS
-
-    @property
-    def startable_seconds(self) -> float:
-        """For so long after it was leased a delivery may be started."""
-        return self.lease_seconds * 0.9 - self.attempt_seconds
-
-    @property
-    def low_water(self) -> int:
-        """With fewer in its queue, a lane is given more from the table."""
-        return self.taken_each // 2 + 1
 
 
 class Sender:

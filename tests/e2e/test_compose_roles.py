@@ -21,7 +21,7 @@ from services.settings import ROLES
 from tests.brokers import Broker
 from tests.e2e.service import REPOSITORY, Service
 from tests.integration.deployment.deployed import INFRA, compose, image_environment, image_healthcheck, new_env
-from tests.integration.event_store.own_server import running_own_server
+from tests.own_server import running_own_server
 
 _BROKER_OF_ITS_OWN = ("KAFKA_CONTROLLER_QUORUM_VOTERS", "KAFKA_LISTENERS", "KAFKA_ADVERTISED_LISTENERS")
 _NOT_THE_BROKERS = ("KAFKA_LOG_DIRS", "KAFKA_HEAP_OPTS")

@@ -9,7 +9,7 @@ import pytest
 from tests.always_open import ALWAYS_OPEN
 from tests.e2e.service import OPERATOR_KEY, Service
 from tests.integration.api.serving import environment
-from tests.integration.event_store.own_server import OwnServer, running_own_server
+from tests.own_server import OwnServer, running_own_server
 
 
 @pytest.fixture

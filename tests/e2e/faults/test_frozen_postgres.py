@@ -18,7 +18,7 @@ from infra.postgres.run_as import choose
 from infra.postgres.server_settings import binaries
 from tests.e2e.faults.siege import Siege, besieged
 from tests.e2e.service import Service, wait_for
-from tests.integration.event_store.own_server import OwnServer
+from tests.own_server import OwnServer
 
 FROZEN_SECONDS = 10.0
 GOES_ON_SECONDS = 1.0

@@ -16,7 +16,7 @@ import pytest
 
 from tests.e2e.faults.siege import besieged
 from tests.e2e.service import Service
-from tests.integration.event_store.own_server import OwnServer
+from tests.own_server import OwnServer
 
 RESTARTS = int(os.environ.get("RESTARTS", "20"))
 SEED = int(os.environ.get("RESTARTS_SEED", "1"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 
 import pytest
 
@@ -11,8 +11,6 @@ from infra.event_store.append import Append
 from infra.event_store.append_call import EncodedBatch, send
 from infra.event_store.outcomes import Outcome
 from infra.postgres.connections import Connection, connect
-
-from .own_server import OwnServer, running_own_server
 
 
 @pytest.fixture(params=["dsn", "dsn16"])
@@ -27,12 +25,6 @@ async def connection(any_dsn: str) -> AsyncIterator[Connection]:
     """A session in such a database, as a writer has it."""
     async with await connect(any_dsn, application_name="test", for_writing=True) as connection:
         yield connection
-
-
-@pytest.fixture
-def own_server() -> Iterator[OwnServer]:
-    with running_own_server() as own:
-        yield own
 
 
 @pytest.fixture

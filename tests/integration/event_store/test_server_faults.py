@@ -11,8 +11,8 @@ from contextlib import asynccontextmanager
 from infra.event_store.append import Append
 from infra.event_store.group_commit import GroupCommit, OutcomeUnknown, StoreUnavailable
 from infra.event_store.outcomes import Appended
+from tests.own_server import OwnServer
 
-from .own_server import OwnServer
 from .saving import allotments, command, event, numbers, opened_writer, outcome_of, rows, session, taking, value
 
 CLIENTS = 8

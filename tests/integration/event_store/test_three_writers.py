@@ -25,8 +25,8 @@ from infra.feeds.signals import OrderSignal
 from infra.postgres.connections import Connection, connect, open_pool
 from infra.postgres.listen import LogListener
 from infra.postgres.reads import Reads
+from tests.own_server import OwnServer
 
-from .own_server import OwnServer
 from .saving import command, event, rows, session, until, value
 
 Start = Callable[[str, str], subprocess.Popen[str]]

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 
 import pytest
 
 from tests.integration.api.shop import Shop, stocked
-from tests.integration.event_store.own_server import OwnServer, running_own_server
 
 WEBHOOKS = {
     "OTA_CM_WEBHOOK_ALLOW_HTTP": "true",
@@ -21,9 +20,3 @@ async def shop(dsn: str) -> AsyncIterator[Shop]:
     """With a catalog and a partner; the other roles rest until a test starts them."""
     async with stocked(dsn, **WEBHOOKS) as running:
         yield running
-
-
-@pytest.fixture
-def own_server() -> Iterator[OwnServer]:
-    with running_own_server() as own:
-        yield own

@@ -7,8 +7,8 @@ import signal
 import time
 
 from tests.integration.api.shop import eventually, stocked
-from tests.integration.event_store.own_server import OwnServer
 from tests.integration.telemetry.scraped import Scraped, scrape
+from tests.own_server import OwnServer
 
 
 async def test_a_frozen_database_is_told_within_a_second_and_its_figures_are_left_out(own_server: OwnServer) -> None:

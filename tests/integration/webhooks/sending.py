@@ -14,8 +14,9 @@ from projections.webhook_deliveries import NewDelivery
 from services.webhooks.address_guard import Network, parse_networks
 from services.webhooks.client import open_session
 from services.webhooks.endpoints import Endpoint
+from services.webhooks.limits import Limits
 from services.webhooks.marks import Connections
-from services.webhooks.sender import Limits, Sender
+from services.webhooks.sender import Sender
 from tests.integration.webhooks.queue import enqueue
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from uuid import UUID
 
@@ -13,8 +13,8 @@ import pytest
 from infra.postgres.connections import Connection, Pool, open_pool
 from infra.postgres.errors import DatabaseUnavailable
 from services.webhooks.living import Living
-from tests.integration.event_store.own_server import OwnServer, running_own_server
 from tests.integration.webhooks.queue import enqueue, new_delivery, row
+from tests.own_server import OwnServer
 
 FIRST = UUID(int=1)
 
@@ -57,12 +57,6 @@ async def test_leases_of_other_kinds_are_left_alone(pool: Pool, conn: Connection
     await alive.look()
     cursor = await conn.execute("select epoch from leases where name = 'issuer'")
     assert await cursor.fetchone() == (7,)
-
-
-@pytest.fixture
-def own_server() -> Iterator[OwnServer]:
-    with running_own_server() as server:
-        yield server
 
 
 @asynccontextmanager

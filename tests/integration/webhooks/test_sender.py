@@ -11,7 +11,7 @@ from standardwebhooks import Webhook
 
 from infra.postgres.connections import Connection, Pool
 from projections.webhook_deliveries import message_id
-from services.webhooks.sender import Limits
+from services.webhooks.limits import Limits
 from tests.integration.webhooks.queue import end_leases, enqueue, new_delivery, row, statuses, until
 from tests.integration.webhooks.receiver import Receiver, always, hanging, in_turn
 from tests.integration.webhooks.sending import SECRET, Endpoints, queue_and_offer, sending
