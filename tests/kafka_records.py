@@ -35,7 +35,7 @@ async def read_topic(settings: KafkaSettings, topic: str | None = None) -> list[
             await consumer.seek_to_beginning(*partitions)
             records: list[Any] = []
             while any([await consumer.position(partition) < end for partition, end in ends.items()]):
-                for found in (await consumer.getmany(timeout_ms=200, max_records=500)).values():
+                for found in (await consumer.getmany(timeout_ms=200, max_records=100)).values():
                     records += [
                         record for record in found if record.offset < ends[TopicPartition(name, record.partition)]
                     ]
